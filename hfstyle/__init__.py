@@ -1,0 +1,39 @@
+"""hfstyle: photographs into paintings with generative adversarial networks.
+
+Names resolve when they are first used, so that `import hfstyle` costs nothing and `hfstyle --help` answers at once.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AutoModel": "hfstyle.auto",
+    "CycleGANGenerator": "hfstyle.generators.cyclegan",
+    "HfstyleError": "hfstyle.errors",
+    "PatchGANDiscriminator": "hfstyle.discriminators",
+    "PreTrainedModel": "hfstyle.hub",
+    "bundled_models": "hfstyle.hub",
+    "read_image": "hfstyle.images",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+if TYPE_CHECKING:
+    from hfstyle.auto import AutoModel
+    from hfstyle.discriminators import PatchGANDiscriminator
+    from hfstyle.errors import HfstyleError
+    from hfstyle.generators.cyclegan import CycleGANGenerator
+    from hfstyle.hub import PreTrainedModel, bundled_models
+    from hfstyle.images import read_image
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'hfstyle' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

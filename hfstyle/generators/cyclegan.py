@@ -1,0 +1,109 @@
+"""The ResNet generator of CycleGAN (Zhu et al. 2017, arXiv:1703.10593, appendix 7.2; after Johnson et al. 2016)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from hfstyle.hub import ModelConfig, ranged
+from hfstyle.stylize import ImageToImageModel
+
+
+@dataclass(frozen=True)
+class CycleGANConfig(ModelConfig):
+    in_channels: int = ranged(3, 1, 64)
+    """Channels of the input; 3 is RGB, 1 is grey."""
+    out_channels: int = ranged(3, 1, 64)
+    """Channels of the output."""
+    ngf: int = ranged(64, 1, 512)
+    """Channels after the first convolution; the residual blocks have four times as many."""
+    n_blocks: int = ranged(9, 0, 64)
+    """Residual blocks: 6 for pictures of 128 px, 9 for 256 px and more in the paper."""
+    norm: Literal["instance", "instance_affine", "batch"] = "instance"
+    """Normalisation: of each picture alone, the same with learnt scale and shift, or over the batch."""
+    dropout: bool = False
+    """Dropout of one half inside each residual block while training."""
+    upsample: Literal["transpose", "resize"] = "transpose"
+    """How it grows back: transposed convolutions as in the paper, or nearest-neighbour resizing before a convolution,
+    which leaves no checkerboard (Odena et al. 2016, "Deconvolution and checkerboard artifacts")."""
+
+
+class CycleGANGenerator(ImageToImageModel):
+    """c7s1-ngf, d2ngf, d4ngf, n x R4ngf, u2ngf, ungf, c7s1-3, tanh, in the paper's notation.
+
+    (batch, in_channels, height, width) in [-1, 1] -> (batch, out_channels, height, width) in [-1, 1]; height and width
+    multiples of 4 from 8. `ngf=64, n_blocks=9` has 11,378,179 parameters and computes what the reference
+    implementation's `resnet_9blocks` does.
+    """
+
+    Config = CycleGANConfig
+    size_multiple = 4
+    min_size = 16  # below, instance norm sees so few values at a quarter of the size that it paints noise
+
+    config: CycleGANConfig
+
+    def __init__(self, config: CycleGANConfig | None = None, **options):
+        super().__init__(config, **options)
+        c = self.config
+        ngf = c.ngf
+        bias = c.norm != "batch"  # as the reference; without affine norm the bias has no effect on the result
+        self.head = nn.Sequential(  # (N, in, H, W) -> (N, ngf, H, W)
+            nn.ReflectionPad2d(3),
+            nn.Conv2d(c.in_channels, ngf, 7, bias=bias),
+            _norm(c.norm, ngf),
+            nn.ReLU(inplace=True),
+        )
+        self.down = nn.Sequential(  # -> (N, 4 ngf, H/4, W/4)
+            *_down(ngf, 2 * ngf, c.norm, bias),
+            *_down(2 * ngf, 4 * ngf, c.norm, bias),
+        )
+        self.blocks = nn.Sequential(*(ResidualBlock(4 * ngf, c.norm, c.dropout, bias) for _ in range(c.n_blocks)))
+        self.up = nn.Sequential(  # -> (N, ngf, H, W)
+            *_up(4 * ngf, 2 * ngf, c.norm, bias, c.upsample),
+            *_up(2 * ngf, ngf, c.norm, bias, c.upsample),
+        )
+        self.tail = nn.Sequential(  # -> (N, out, H, W)
+            nn.ReflectionPad2d(3), nn.Conv2d(ngf, c.out_channels, 7), nn.Tanh()
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.tail(self.up(self.blocks(self.down(self.head(x)))))
+
+
+class ResidualBlock(nn.Module):
+    """x + norm(conv(relu(norm(conv(x))))), 3x3 with reflection padding, no activation after the sum."""
+
+    def __init__(self, channels: int, norm: str, dropout: bool, bias: bool):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            _norm(norm, channels),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5 if dropout else 0.0),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            _norm(norm, channels),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.body(x)
+
+
+def _norm(kind: str, channels: int) -> nn.Module:
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    return nn.InstanceNorm2d(channels, affine=kind == "instance_affine")
+
+
+def _down(inputs: int, outputs: int, norm: str, bias: bool) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=bias), _norm(norm, outputs), nn.ReLU(inplace=True)
+
+
+def _up(inputs: int, outputs: int, norm: str, bias: bool, upsample: str) -> tuple[nn.Module, ...]:
+    if upsample == "transpose":
+        grow = (nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1, bias=bias),)
+    else:
+        grow = (nn.Upsample(scale_factor=2), nn.ReflectionPad2d(1), nn.Conv2d(inputs, outputs, 3, bias=bias))
+    return *grow, _norm(norm, outputs), nn.ReLU(inplace=True)

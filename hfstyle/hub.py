@@ -1,0 +1,511 @@
+"""Models that load, save and share like any on the Hugging Face Hub.
+
+A model is a folder (or a Hub repository) with two files: `config.json`, which names the class and all that is needed
+to build it, and `model.safetensors`. Nothing else is ever loaded: no pickles, no code. Loading is strict: a tensor or a
+config key that is missing, surplus or of the wrong kind is an error that names it, found before memory is allocated.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import tempfile
+import typing
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import httpx2
+import torch
+from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import errors as hub_errors
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialize_safetensors
+from torch import nn
+
+from hfstyle import __version__
+from hfstyle.card import default_card
+from hfstyle.errors import ConfigError, HubError, ModelNotFoundError, OptionError, WeightsError
+from hfstyle.images import write_whole
+
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+CARD_NAME = "README.md"
+CLASS_KEY = "_class_name"
+VERSION_KEY = "_hfstyle_version"
+MAX_CONFIG_BYTES = 2**20
+
+REPO_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*")
+
+
+def ranged(default: int | float, low: int | float, high: int | float) -> Any:
+    """A config field with a default and inclusive limits, checked whenever a config is made."""
+    return dataclasses.field(default=default, metadata={"low": low, "high": high})
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Base of all model configs: typed fields with limits, to and from the plain dictionary of `config.json`."""
+
+    def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            _check_value(type(self).__name__, field, hints[field.name], getattr(self, field.name))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], where: str = "the config") -> Self:
+        """Build from a dictionary that holds every field and nothing else (keys that start with `_` are notes).
+
+        Raises:
+            ConfigError: A key is unknown or missing, or its value has the wrong type or is outside its range.
+        """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"{where} must be a JSON object, not {type(values).__name__}")
+        given = {key: value for key, value in values.items() if not str(key).startswith("_")}
+        known = [field.name for field in dataclasses.fields(cls)]
+        if unknown := sorted(str(key) for key in given if key not in known):
+            raise ConfigError(f"{where} has keys that {cls.__name__} does not know: {_some(unknown)}")
+        if missing := [name for name in known if name not in given]:
+            raise ConfigError(f"{where} lacks keys that {cls.__name__} needs: {_some(missing)}")
+        return cls(**given)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def _check_value(owner: str, field: dataclasses.Field, hint: Any, value: Any) -> None:
+    if typing.get_origin(hint) is Literal:
+        choices = typing.get_args(hint)
+        if not any(value == choice and type(value) is type(choice) for choice in choices):
+            raise ConfigError(f"{owner}.{field.name} must be one of {', '.join(map(repr, choices))}, not {value!r:.80}")
+        return
+    # bool is an int to Python, never to a reader of config.json.
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise ConfigError(f"{owner}.{field.name} must be {hint.__name__}, not {type(value).__name__} {value!r:.80}")
+    if "low" in field.metadata and not field.metadata["low"] <= value <= field.metadata["high"]:
+        raise ConfigError(
+            f"{owner}.{field.name} must lie between {field.metadata['low']} and {field.metadata['high']}, not {value!r:.80}"
+        )
+
+
+class PreTrainedModel(nn.Module):
+    """A network with a config, that loads from and saves to a folder or the Hub.
+
+    A subclass sets `Config` and builds its layers in `__init__` after `super().__init__(config, **options)`:
+
+        generator = CycleGANGenerator(ngf=32, n_blocks=6)           # options: fields of its Config
+        generator = CycleGANGenerator.from_pretrained("ukiyoe")     # bundled, a folder, or "owner/name" on the Hub
+    """
+
+    Config: ClassVar[type[ModelConfig]]
+
+    def __init__(self, config: ModelConfig | None = None, **options: Any):
+        super().__init__()
+        if config is not None and options:
+            raise OptionError(f"{type(self).__name__} takes a config or options, not both")
+        try:
+            self.config = config if config is not None else self.Config(**options)
+        except TypeError as error:
+            known = ", ".join(field.name for field in dataclasses.fields(self.Config))
+            raise ConfigError(f"{type(self).__name__}: unknown option; it knows {known}") from error
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    @property
+    def num_parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @classmethod
+    def from_config(cls, config: ModelConfig | Mapping[str, Any]) -> Self:
+        """A model with fresh weights from a config object or the dictionary of a `config.json`."""
+        if isinstance(config, Mapping):
+            _check_class(cls, config, "the config")
+            config = cls.Config.from_dict(config)
+        return cls(config)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | os.PathLike,
+        *,
+        revision: str | None = None,
+        subfolder: str = "",
+        variant: str | None = None,
+        dtype: torch.dtype | Literal["auto"] | None = None,
+        device: str | torch.device | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+    ) -> Self:
+        """Load a model, in evaluation mode.
+
+        Args:
+            name_or_path: In this order: an existing folder; the name of a bundled model (`"ukiyoe"`); a repository on
+                the Hub (`"owner/name"`). What looks like a path and does not exist is never asked of the Hub.
+            revision: Branch, tag or commit on the Hub; `None` is `main`.
+            subfolder: Folder inside the repository, such as `"reverse"`.
+            variant: Load `model.{variant}.safetensors`, such as `"fp16"`.
+            dtype: Type of the weights in memory. `None` is float32, `"auto"` the type they are stored in.
+            device: Where to put it; `None` lets accelerate choose (CUDA, MPS, ... or CPU).
+            token: Hub token, `True` for the stored one, `False` for none.
+            cache_dir: Folder for downloads instead of the Hub's own cache.
+            local_files_only: Never touch the network.
+            force_download: Download again what is in the cache.
+
+        Raises:
+            ModelNotFoundError: There is no such folder, bundled model, repository, revision or file.
+            ConfigError: `config.json` is not that of a `cls`.
+            WeightsError: The weights do not fit the config.
+            HubError: The Hub refused or could not be reached.
+        """
+        files = ModelFiles(
+            name_or_path, revision, subfolder, token, cache_dir, local_files_only, force_download
+        )
+        config = files.config()
+        _check_class(cls, config, files.describe(CONFIG_NAME))
+        config = cls.Config.from_dict(config, files.describe(CONFIG_NAME))
+        path = files.path(weights_name(variant))
+        # Built on "meta", a network costs no memory, so a config that asks for the impossible is found out by
+        # comparing it with the file's header before anything is allocated.
+        with torch.device("meta"):
+            model = cls(config)
+        state = _read_weights(path, model.state_dict(), files.describe(path.name))
+        model.load_state_dict(state, assign=True)
+        if dtype != "auto":
+            model.to(dtype or torch.float32)
+        return model.to(device if device is not None else default_device()).eval()
+
+    def save_pretrained(
+        self,
+        folder: str | os.PathLike,
+        *,
+        variant: str | None = None,
+        dtype: torch.dtype | None = None,
+        card: str | None = None,
+    ) -> None:
+        """Write `config.json`, the weights and, where there is none yet, a model card.
+
+        Each file is written whole or not at all.
+
+        Args:
+            folder: Made where missing.
+            variant: Write `model.{variant}.safetensors` instead of `model.safetensors`.
+            dtype: Convert floating-point weights, such as `torch.float16`.
+            card: The text of `README.md`; replaces one that is there.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        config = {CLASS_KEY: type(self).__name__, VERSION_KEY: __version__, **self.config.to_dict()}
+        state = {
+            name: tensor.detach().to("cpu", dtype if dtype and tensor.is_floating_point() else None).contiguous()
+            for name, tensor in self.state_dict().items()
+        }
+        with write_whole(folder / weights_name(variant)) as file:
+            file.write(serialize_safetensors(state, metadata={"format": "pt"}))
+        with write_whole(folder / CONFIG_NAME) as file:
+            file.write((json.dumps(config, indent=2) + "\n").encode())
+        if card is not None or not (folder / CARD_NAME).exists():
+            with write_whole(folder / CARD_NAME) as file:
+                file.write((card if card is not None else default_card(type(self).__name__)).encode())
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        commit_message: str | None = None,
+        revision: str | None = None,
+        subfolder: str = "",
+        variant: str | None = None,
+        dtype: torch.dtype | None = None,
+        card: str | None = None,
+        create_pr: bool = False,
+        token: str | bool | None = None,
+    ) -> str:
+        """Upload the model to the Hub in one commit, making the repository where it is missing.
+
+        A card that is already in the repository stays, unless `card` gives a new one. Pushing what is there already
+        makes no commit.
+
+        Args:
+            repo_id: `owner/name`.
+            private: Visibility of a repository that this call makes; `None` is the account's default.
+            commit_message: Title of the commit.
+            revision: Branch to push to; made where it is missing. `None` is `main`.
+            subfolder: Folder inside the repository.
+            variant: See `save_pretrained`.
+            dtype: See `save_pretrained`.
+            card: Text of the model card.
+            create_pr: Open a pull request instead of writing to the branch.
+            token: Hub token; `None` or `True` is the stored one.
+
+        Returns:
+            The address of the commit, or of the pull request.
+
+        Raises:
+            HubError: The Hub refused or could not be reached.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(Path(folder, subfolder), variant=variant, dtype=dtype, card=card)
+            return push_folder(
+                folder,
+                repo_id,
+                private=private,
+                commit_message=commit_message or f"Upload {type(self).__name__}",
+                revision=revision,
+                keep_card=card is None,
+                create_pr=create_pr,
+                token=token,
+            )
+
+
+class ModelFiles:
+    """The files of one model, wherever they are: a folder, a bundled model or a Hub repository."""
+
+    def __init__(
+        self,
+        name_or_path: str | os.PathLike,
+        revision: str | None = None,
+        subfolder: str = "",
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+    ):
+        self.name = os.fspath(name_or_path)
+        self.subfolder = _check_subfolder(subfolder)
+        self.folder = _find_folder(self.name)
+        self.revision = revision
+        self.download_options = {
+            "revision": revision,
+            "token": token,
+            "cache_dir": cache_dir,
+            "local_files_only": local_files_only,
+            "force_download": force_download,
+        }
+
+    def describe(self, file: str) -> str:
+        """How an error names one of the files."""
+        return f"{file} of {'/'.join(filter(None, (self.name, self.subfolder)))}"
+
+    def path(self, file: str) -> Path:
+        """The path of a file on this machine, downloaded where needed."""
+        if self.folder is not None:
+            path = self.folder / self.subfolder / file
+            if not path.is_file():
+                raise ModelNotFoundError(f"{path.parent} is not a model: it has no {file}")
+            return path
+        with _one_sentence(self.name, revision=self.revision, file=file):
+            return Path(
+                hf_hub_download(
+                    self.name,
+                    file,
+                    subfolder=self.subfolder or None,
+                    library_name="hfstyle",
+                    library_version=__version__,
+                    **self.download_options,
+                )
+            )
+
+    def config(self) -> dict[str, Any]:
+        """The contents of `config.json`."""
+        path = self.path(CONFIG_NAME)
+        try:
+            if path.stat().st_size > MAX_CONFIG_BYTES:
+                raise ConfigError(f"{self.describe(CONFIG_NAME)} is larger than {MAX_CONFIG_BYTES // 2**20} MB")
+            config = json.loads(path.read_text("utf-8"))
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, ConfigError):
+                raise
+            raise ConfigError(f"{self.describe(CONFIG_NAME)} is not valid JSON") from error
+        if not isinstance(config, dict):
+            raise ConfigError(f"{self.describe(CONFIG_NAME)} must be a JSON object, not {type(config).__name__}")
+        return config
+
+    def card(self) -> str | None:
+        """The text of the model card, or None where there is none."""
+        try:
+            return self.path(CARD_NAME).read_text("utf-8", errors="replace")
+        except ModelNotFoundError:
+            return None
+
+
+def bundled_models() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(
+        entry.name for entry in _assets().iterdir() if entry.is_dir() and (entry / CONFIG_NAME).is_file()
+    )
+
+
+def default_device() -> torch.device:
+    """The device that accelerate chooses: CUDA, MPS or another accelerator where there is one, else the CPU."""
+    from accelerate import PartialState
+
+    return PartialState().device
+
+
+def weights_name(variant: str | None) -> str:
+    """`model.safetensors`, or `model.{variant}.safetensors`."""
+    if variant is None:
+        return WEIGHTS_NAME
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", variant):
+        raise OptionError(f"a variant is a short word such as 'fp16', not {variant!r:.60}")
+    return f"model.{variant}.safetensors"
+
+
+def push_folder(
+    folder: str | os.PathLike,
+    repo_id: str,
+    *,
+    private: bool | None = None,
+    commit_message: str | None = None,
+    revision: str | None = None,
+    keep_card: bool = False,
+    create_pr: bool = False,
+    token: str | bool | None = None,
+) -> str:
+    """Upload a saved model's folder, all of it, in one commit. See `PreTrainedModel.push_to_hub`.
+
+    Hidden files and training checkpoints (`checkpoint-*`, `training_state.pt`) stay behind.
+    """
+    if not REPO_ID.fullmatch(repo_id):
+        raise OptionError(f"a Hub repository is written owner/name, not {repo_id!r:.100}")
+    api = HfApi(token=token, library_name="hfstyle", library_version=__version__)
+    with _one_sentence(repo_id, revision=revision):
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        if revision is not None and not create_pr:
+            api.create_branch(repo_id, branch=revision, exist_ok=True)
+        ignore = ["checkpoint-*/*", "training_state.pt", ".*"]
+        if keep_card and api.file_exists(repo_id, CARD_NAME, revision=revision):
+            ignore.append(CARD_NAME)
+        commit = api.upload_folder(
+            repo_id=repo_id,
+            folder_path=folder,
+            commit_message=commit_message,
+            revision=revision,
+            create_pr=create_pr,
+            ignore_patterns=ignore,
+        )
+    return commit.pr_url or commit.commit_url
+
+
+def _assets() -> Path:
+    # A wheel is unpacked on installation, so package data are plain files.
+    return Path(str(resources.files("hfstyle"))) / "assets"
+
+
+def _find_folder(name: str) -> Path | None:
+    """The folder that `name` means, or None where it means a Hub repository."""
+    if Path(name).expanduser().is_dir():
+        return Path(name).expanduser()
+    if Path(name).is_file():
+        raise ModelNotFoundError(f"{name} is a file; a model is a folder with {CONFIG_NAME} and {WEIGHTS_NAME}")
+    if name in bundled_models():
+        return _assets() / name
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name:
+        raise ModelNotFoundError(f"there is no folder {name}")
+    if REPO_ID.fullmatch(name):
+        return None
+    raise ModelNotFoundError(
+        f"there is no bundled model named {name!r:.100} (there are: {', '.join(bundled_models()) or 'none'}); "
+        "a model on the Hub is written owner/name"
+    )
+
+
+def _check_subfolder(subfolder: str) -> str:
+    parts = [part for part in subfolder.split("/") if part not in ("", ".")]
+    if ".." in parts or subfolder.startswith("/") or "\\" in subfolder:
+        raise OptionError(f"a subfolder lies inside the model's folder, not at {subfolder!r:.100}")
+    return "/".join(parts)
+
+
+def _check_class(cls: type, config: Mapping[str, Any], where: str) -> None:
+    name = config.get(CLASS_KEY)
+    if name is None:
+        raise ConfigError(f"{where} does not name its class: the key {CLASS_KEY} is missing, so hfstyle did not write it")
+    if name != cls.__name__:
+        raise ConfigError(
+            f"{where} holds a {name!s:.60}, not a {cls.__name__}; AutoModel.from_pretrained finds the right class"
+        )
+
+
+def _read_weights(path: Path, expected: Mapping[str, torch.Tensor], where: str) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file, compared with what the model expects before any is read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            if missing := sorted(expected.keys() - shapes.keys()):
+                raise WeightsError(f"{where} lacks tensors that the config asks for: {_some(missing)}")
+            if surplus := sorted(shapes.keys() - expected.keys()):
+                raise WeightsError(f"{where} has tensors that the config does not ask for: {_some(surplus)}")
+            for name, tensor in expected.items():
+                if shapes[name] != tuple(tensor.shape):
+                    raise WeightsError(f"{where}: {name} has shape {shapes[name]}, the config asks for {tuple(tensor.shape)}")
+            return {name: file.get_tensor(name) for name in expected}
+    except SafetensorError as error:
+        raise WeightsError(f"{where} is damaged or not a safetensors file ({str(error).splitlines()[0]:.120})") from error
+    except OSError as error:
+        raise WeightsError(f"{where} cannot be read: {error.strerror or error}") from error
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(name[:80] for name in names[:most]) + more
+
+
+@contextlib.contextmanager
+def _one_sentence(repo_id: str, revision: str | None = None, file: str = "") -> Iterator[None]:
+    """Turn the Hub client's many errors into one sentence each. Order matters: the special before the general."""
+    at = f" at revision {revision}" if revision else ""
+    try:
+        yield
+    except hub_errors.GatedRepoError as error:
+        raise HubError(
+            f"{repo_id} is gated: accept its terms on the Hub, then log in with `hf auth login` or pass token="
+        ) from error
+    except hub_errors.RepositoryNotFoundError as error:
+        raise ModelNotFoundError(
+            f"there is no {repo_id} on the Hub, or it is private and the token may not see it: check the name, "
+            "or log in with `hf auth login`"
+        ) from error
+    except hub_errors.RevisionNotFoundError as error:
+        raise ModelNotFoundError(f"{repo_id} on the Hub has no branch, tag or commit {revision}") from error
+    except hub_errors.LocalEntryNotFoundError as error:
+        raise HubError(
+            f"{file} of {repo_id}{at} is not in the local cache, and the Hub could not be reached or is switched off"
+        ) from error
+    except hub_errors.EntryNotFoundError as error:
+        raise ModelNotFoundError(f"{repo_id} on the Hub{at} has no {file}, so it is not an hfstyle model") from error
+    except hub_errors.HfHubHTTPError as error:
+        raise HubError(_status_sentence(repo_id, error)) from error
+    except (hub_errors.HFValidationError, hub_errors.LocalTokenNotFoundError) as error:
+        raise HubError(f"{repo_id}: {str(error).splitlines()[0]}") from error
+    except hub_errors.OfflineModeIsEnabled as error:
+        raise HubError(f"the Hub is switched off (HF_HUB_OFFLINE is set), so {repo_id} cannot be reached") from error
+    except (httpx2.HTTPError, ConnectionError, TimeoutError) as error:
+        raise HubError(f"the connection to the Hub failed while asking for {repo_id}; try again later") from error
+    except (ValueError, OSError) as error:
+        # The client raises these for an answer that is not JSON and for a download of the wrong length.
+        raise HubError(f"{repo_id}: {str(error).splitlines()[0] if str(error) else type(error).__name__:.200}") from error
+
+
+def _status_sentence(repo_id: str, error: hub_errors.HfHubHTTPError) -> str:
+    status = getattr(error.response, "status_code", None)
+    return {
+        401: f"the Hub does not accept the token for {repo_id}: log in with `hf auth login` or pass another token",
+        402: f"the Hub asks for a paid plan to do this with {repo_id}",
+        403: f"the token may not do this with {repo_id}: it needs write access to that account",
+        409: f"{repo_id} was changed by somebody else at the same moment; try again",
+        412: f"{repo_id} was changed by somebody else at the same moment; try again",
+        413: f"the Hub refused {repo_id}: too large",
+        429: f"the Hub asks to slow down (too many requests for {repo_id}); try again in a few minutes",
+    }.get(status, f"the Hub failed to answer for {repo_id} (HTTP {status}); try again later")

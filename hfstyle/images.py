@@ -1,0 +1,284 @@
+"""Reading, checking, converting and writing pictures: the one door for files that come from strangers."""
+
+import contextlib
+import io
+import os
+import tempfile
+import warnings
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+from PIL import Image, ImageCms, ImageOps, ImageSequence, UnidentifiedImageError
+
+from hfstyle.errors import ImageError, OptionError
+
+MAX_FILE_BYTES = 100 * 2**20
+MAX_PIXELS = 120_000_000
+"""The largest picture that is decoded: 120 megapixels, 360 MB as RGB. Phones stop at 50 or at 108."""
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "HEIF")
+"""Decoders that a stranger's file may reach. Pillow has dozens more, several of which run other programs."""
+
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .ppm .pgm .avif .heic .heif".split()
+)
+"""File names that are taken for pictures when a folder is searched."""
+
+ImageSource = str | os.PathLike | bytes | IO[bytes] | Image.Image
+
+
+def read_image(source: ImageSource) -> Image.Image:
+    """Open a picture and bring it into the one form that the rest of the package knows.
+
+    Args:
+        source: A path, the file's bytes, an open binary file, or a PIL image.
+
+    Returns:
+        A new image of mode `RGB`, or `RGBA` where the source has transparency: upright (EXIF orientation applied), in
+        sRGB (an embedded colour profile applied), 8 bits a channel, the first frame of an animation.
+
+    Raises:
+        ImageError: The file is missing, broken, not a picture, or larger than `MAX_FILE_BYTES` or `MAX_PIXELS`.
+    """
+    if isinstance(source, Image.Image):
+        return _normalise(source, "the picture")
+    name, file = _open(source)
+    with file:
+        try:
+            with warnings.catch_warnings():
+                # Our own limit, checked below before a pixel is decoded, stands in for Pillow's.
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                image = Image.open(file, formats=_formats())
+        except Image.DecompressionBombError as error:
+            raise ImageError(f"{name} has more than {MAX_PIXELS // 10**6} megapixels; make it smaller first") from error
+        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
+            raise ImageError(f"{name} {_why_unreadable(file)}") from error
+        with image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise ImageError(
+                    f"{name} is {width}x{height}, more than {MAX_PIXELS // 10**6} megapixels; make it smaller first"
+                )
+            try:
+                image.load()
+            except (OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError, Image.DecompressionBombError) as error:
+                raise ImageError(f"{name} is damaged or incomplete ({str(error).splitlines()[0]})") from error
+            return _normalise(image, name)
+
+
+def _open(source: str | os.PathLike | bytes | IO[bytes]) -> tuple[str, IO[bytes]]:
+    """A name for messages and an open file of at most `MAX_FILE_BYTES` bytes."""
+    if isinstance(source, bytes):
+        name, file = "the picture", io.BytesIO(source)
+    elif isinstance(source, (str, os.PathLike)):
+        name = os.fspath(source)
+        try:
+            file = open(source, "rb")  # noqa: SIM115 - closed by the caller
+        except IsADirectoryError as error:
+            raise ImageError(f"{name} is a folder, not a picture") from error
+        except (OSError, ValueError) as error:
+            raise ImageError(f"cannot open {name}: {getattr(error, 'strerror', None) or error}") from error
+    elif hasattr(source, "read"):
+        # Pillow seeks; a pipe cannot, so take the bytes, never more than the limit.
+        name, file = "the picture", io.BytesIO(source.read(MAX_FILE_BYTES + 1))
+    else:
+        raise ImageError(f"a picture is a path, bytes, an open file or a PIL image, not {type(source).__name__}")
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if size == 0 or size > MAX_FILE_BYTES:
+        file.close()
+        what = "is empty" if size == 0 else f"is larger than {MAX_FILE_BYTES // 2**20} MB; make it smaller first"
+        raise ImageError(f"{name} {what}")
+    return name, file
+
+
+def _formats() -> list[str]:
+    with contextlib.suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _why_unreadable(file: IO[bytes]) -> str:
+    file.seek(0)
+    start = file.read(64)
+    if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"hevc", b"msf1") and "HEIF" not in _formats():
+        return "is a HEIC picture, which needs one more package: pip install 'hfstyle[heif]' (or save it as JPEG)"
+    if start.lstrip()[:5].lower() in (b"<?xml", b"<svg ", b"<svg>"):
+        return "is a drawing or text, not pixels; save it as PNG or JPEG first"
+    return "is not a picture that can be read (JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF)"
+
+
+def _normalise(image: Image.Image, name: str) -> Image.Image:
+    """Upright, sRGB, 8 bits, RGB or RGBA; always a new image."""
+    if image.width < 1 or image.height < 1:
+        raise ImageError(f"{name} has no pixels")
+    profile = image.info.get("icc_profile")
+    exif_orientation = image.getexif().get(0x0112, 1)
+    if getattr(image, "is_animated", False):
+        image = next(iter(ImageSequence.Iterator(image)))
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _to_8_bit(image)
+    transparent = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+    if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
+        image = _to_srgb(image, profile)
+    image = image.convert("RGBA" if transparent else "RGB")
+    if exif_orientation != 1:
+        image.getexif()[0x0112] = exif_orientation
+        image = ImageOps.exif_transpose(image)
+    # Only the pixels go on: EXIF may hold where and by whom a photo was taken.
+    clean = Image.new(image.mode, image.size)
+    clean.paste(image)
+    return clean
+
+
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    """16-bit, 32-bit and float greys to 8 bits. Pillow's own conversion clips at 255 and leaves a white picture."""
+    pixels = np.asarray(image).astype(np.float64)
+    pixels = np.nan_to_num(pixels, nan=0.0, posinf=np.finfo(np.float32).max, neginf=0.0)
+    high = pixels.max()
+    if image.mode == "F" and high <= 1.0:
+        white = 1.0
+    elif high <= 255.0:
+        white = 255.0
+    elif high <= 65535.0:
+        white = 65535.0
+    else:
+        white = high
+    return Image.fromarray((pixels.clip(0, white) * (255.0 / white)).round().astype(np.uint8))
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Apply an embedded colour profile (phones save Display P3); a broken one is ignored, as browsers do."""
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    colours = image.convert("RGB") if alpha is not None else image
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            converted = ImageCms.profileToProfile(
+                colours, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image
+    if alpha is not None:
+        converted.putalpha(alpha)
+    return converted
+
+
+def list_images(folder: str | os.PathLike) -> list[Path]:
+    """All files below `folder` whose names look like pictures, hidden ones left out, in a fixed order."""
+    root = Path(folder)
+    return sorted(
+        path
+        for path in root.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+        and path.is_file()
+    )
+
+
+def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Colours and transparency apart; where a pixel is wholly transparent its hidden colour becomes white."""
+    if image.mode != "RGBA":
+        return image, None
+    alpha = image.getchannel("A")
+    paper = Image.new("RGB", image.size, "white")
+    return Image.composite(image.convert("RGB"), paper, alpha.point(lambda value: 255 if value else 0)), alpha
+
+
+def to_tensor(image: Image.Image, channels: int = 3) -> torch.Tensor:
+    """An image as float32 of shape (channels, height, width) in [-1, 1]; `channels` is 1 (grey) or 3 (RGB)."""
+    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"), dtype=np.float32)
+    return torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1).contiguous() / 127.5 - 1
+
+
+def to_image(tensor: torch.Tensor) -> Image.Image:
+    """The inverse of `to_tensor`: (1 or 3, height, width) in [-1, 1], clipped and rounded, to an RGB image."""
+    pixels = ((tensor.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu()
+    return Image.fromarray(pixels.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
+
+
+def keep_color(painting: Image.Image, photo: Image.Image) -> Image.Image:
+    """The painting's light and dark with the photo's colours (luma and chroma of Y'CbCr, ITU-R BT.601)."""
+    luma = painting.convert("YCbCr").getchannel("Y")
+    _, blue, red = photo.convert("YCbCr").split()
+    return Image.merge("YCbCr", (luma, blue, red)).convert("RGB")
+
+
+def contact_sheet(rows: list[list[Image.Image]], cell: int = 256, gap: int = 4) -> Image.Image:
+    """Pictures in rows on white, each fitted into a square of `cell` pixels."""
+    if not rows or not any(rows):
+        raise OptionError("a contact sheet needs at least one picture")
+    columns = max(len(row) for row in rows)
+    sheet = Image.new("RGB", (columns * (cell + gap) - gap, len(rows) * (cell + gap) - gap), "white")
+    for y, row in enumerate(rows):
+        for x, image in enumerate(row):
+            fitted = ImageOps.contain(image.convert("RGB"), (cell, cell), Image.Resampling.LANCZOS)
+            left, top = (cell - fitted.width) // 2, (cell - fitted.height) // 2
+            sheet.paste(fitted, (x * (cell + gap) + left, y * (cell + gap) + top))
+    return sheet
+
+
+@contextlib.contextmanager
+def write_whole(path: str | os.PathLike, overwrite: bool = True):
+    """A binary file that appears under its name only when the block ends well; else nothing is left behind.
+
+    Raises:
+        FileExistsError: `path` exists and `overwrite` is false.
+    """
+    path = Path(path)
+    if not overwrite and path.exists():
+        raise FileExistsError(f"{path} exists")
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:80]}.", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes files that only their owner can read
+        if overwrite:
+            os.replace(temporary, path)
+        else:
+            os.link(temporary, path)  # unlike a rename, fails if somebody wrote the file meanwhile
+            os.unlink(temporary)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def save_image(image: Image.Image, path: str | os.PathLike, overwrite: bool = True) -> None:
+    """Write a picture whole or not at all, in the format that the file's name asks for.
+
+    Raises:
+        ImageError: The name's ending is not one that pictures are written in, or the file cannot be written.
+        FileExistsError: `path` exists and `overwrite` is false.
+    """
+    suffix = Path(path).suffix.lower()
+    kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}.get(suffix)
+    if kind is None:
+        raise ImageError(f"cannot write {path}: name it .png, .jpg, .webp or .tif")
+    try:
+        with write_whole(path, overwrite) as file:
+            encode_image(image, file, kind)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise ImageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def encode_image(image: Image.Image, file: IO[bytes], kind: str = "PNG") -> None:
+    """Write `image` into an open file as PNG, JPEG (quality 95, no chroma subsampling), WEBP (lossless) or TIFF."""
+    if kind == "JPEG":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image) if image.mode == "RGBA" else image
+        image.convert("RGB").save(file, kind, quality=95, subsampling=0)
+    elif kind == "WEBP":
+        image.save(file, kind, lossless=True)
+    else:
+        image.save(file, kind)

@@ -1,0 +1,57 @@
+"""Losses as pure functions, each with its formula and where it comes from."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+
+GANLoss = Literal["lsgan", "log", "hinge"]
+
+
+def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, kind: GANLoss = "lsgan") -> torch.Tensor:
+    """What a discriminator minimises, given its outputs on real pictures and on imitations. Returns a scalar.
+
+    - `lsgan`: ½ E[(D(x) - 1)²] + ½ E[D(G(z))²] (Mao et al. 2017, arXiv:1611.04076, eq. 9; as in CycleGAN)
+    - `log`: -½ E[log σ(D(x))] - ½ E[log(1 - σ(D(G(z))))] (Goodfellow et al. 2014, arXiv:1406.2661, eq. 1)
+    - `hinge`: ½ E[max(0, 1 - D(x))] + ½ E[max(0, 1 + D(G(z)))] (Lim & Ye 2017, arXiv:1705.02894)
+    """
+    real, fake = _full(real), _full(fake)
+    if kind == "lsgan":
+        return 0.5 * ((real - 1).square().mean() + fake.square().mean())
+    if kind == "log":
+        return 0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean())
+    return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())
+
+
+def generator_loss(fake: torch.Tensor, kind: GANLoss = "lsgan") -> torch.Tensor:
+    """What a generator minimises, given the discriminator's outputs on its pictures. Returns a scalar.
+
+    - `lsgan`: E[(D(G(z)) - 1)²]
+    - `log`: -E[log σ(D(G(z)))], the non-saturating form that Goodfellow et al. recommend
+    - `hinge`: -E[D(G(z))]
+    """
+    fake = _full(fake)
+    if kind == "lsgan":
+        return (fake - 1).square().mean()
+    if kind == "log":
+        return F.softplus(-fake).mean()
+    return -fake.mean()
+
+
+def l1_loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """E[|output - target|]: cycle consistency and identity (Zhu et al. 2017, eq. 2 and section 5.2)."""
+    return F.l1_loss(_full(output), _full(target))
+
+
+def total_variation(images: torch.Tensor) -> torch.Tensor:
+    """Mean absolute difference between neighbouring pixels of (batch, channels, height, width), both directions added.
+
+    Anisotropic total variation (Rudin, Osher & Fatemi 1992; in style transfer: Johnson et al. 2016, section 3.2).
+    """
+    images = _full(images)
+    return images.diff(dim=-1).abs().mean() + images.diff(dim=-2).abs().mean()
+
+
+def _full(x: torch.Tensor) -> torch.Tensor:
+    """Half precision has too few digits for means over a picture."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x

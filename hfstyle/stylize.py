@@ -1,0 +1,99 @@
+"""How a picture of any size goes through any image-to-image network. Knows no model by name."""
+
+import math
+import os
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from hfstyle.errors import OptionError
+from hfstyle.hub import PreTrainedModel
+from hfstyle.images import ImageSource, keep_color, read_image, split_alpha, to_image, to_tensor
+
+
+class ImageToImageModel(PreTrainedModel):
+    """A network from pictures in [-1, 1] to pictures in [-1, 1], and all that a user needs to never see a tensor."""
+
+    size_multiple: ClassVar[int] = 1
+    """Height and width that the network takes without cropping are multiples of this."""
+    min_size: ClassVar[int] = 1
+    """The smallest height and width that the network takes."""
+
+    def stylize(
+        self,
+        image: ImageSource | Sequence[ImageSource],
+        strength: float = 1.0,
+        preserve_color: bool = False,
+        max_pixels: int = 4_000_000,
+    ) -> Any:
+        """Turn a photo into a painting of the same size.
+
+        Args:
+            image: A PIL image, a path, the bytes of a file or an open file, or a list of these.
+            strength: 0 gives the photo back, 1 the painting, between them a blend.
+            preserve_color: Keep the photo's colours and take only light, dark and texture from the painting.
+            max_pixels: A larger photo is made smaller, stylised and brought back to its size, since memory grows with
+                the pixels. `result.info["stylized_size"]` is the (width, height) at which the network saw it.
+
+        Returns:
+            A PIL image, or a list where a list was given: `RGBA` where the photo has transparency, else `RGB`.
+
+        Raises:
+            ImageError: A picture cannot be read.
+            OptionError: `strength` is outside [0, 1] or `max_pixels` is less than 1.
+        """
+        if not 0.0 <= strength <= 1.0:
+            raise OptionError(f"strength must lie between 0 and 1, not {strength}")
+        if max_pixels < 1:
+            raise OptionError(f"max_pixels must be at least 1, not {max_pixels}")
+        if isinstance(image, Sequence) and not isinstance(image, (str, bytes, os.PathLike)):
+            return [self.stylize(one, strength, preserve_color, max_pixels) for one in image]
+        photo, alpha = split_alpha(read_image(image))
+        small = photo.resize(fit_pixels(photo.size, max_pixels), Image.Resampling.LANCZOS)
+        pixels = to_tensor(small, getattr(self.config, "in_channels", 3))
+        pixels = pixels.unsqueeze(0).to(self.device, self.dtype)
+        painting = to_image(self.forward_any_size(pixels)[0])
+        if painting.size != photo.size:
+            painting = painting.resize(photo.size, Image.Resampling.LANCZOS)
+        if preserve_color:
+            painting = keep_color(painting, photo)
+        if strength < 1.0:
+            painting = Image.blend(photo, painting, strength)
+        if alpha is not None:
+            painting.putalpha(alpha)
+        painting.info["stylized_size"] = small.size
+        return painting
+
+    @torch.inference_mode()
+    def forward_any_size(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The network applied to (batch, channels, height, width) of any height and width from 1.
+
+        What is missing to a size that the network takes is mirrored (or, in tiny pictures, repeated) on all sides and
+        cut away again, so that the result neither shifts nor shrinks.
+        """
+        height, width = pixels.shape[-2:]
+        missing = [_missing(size, self.size_multiple, self.min_size) for size in (height, width)]
+        top, left = missing[0] // 2, missing[1] // 2
+        padding = (left, missing[1] - left, top, missing[0] - top)
+        # Mirroring needs more pixels than it adds; float16 has no such kernel on a CPU, so only pad where needed.
+        mode = "reflect" if max(padding[:2]) < width and max(padding[2:]) < height else "replicate"
+        padded = F.pad(pixels, padding, mode=mode) if any(padding) else pixels
+        return self(padded)[..., top : top + height, left : left + width]
+
+
+def fit_pixels(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
+    """The largest (width, height) of the same shape with at most `max_pixels` pixels; never larger than `size`."""
+    width, height = size
+    if width * height <= max_pixels:
+        return size
+    scale = math.sqrt(max_pixels / (width * height))
+    # A very long picture keeps at least one pixel across, so the other side gives way.
+    width, height = max(1, int(width * scale)), max(1, int(height * scale))
+    return min(width, max_pixels // height), min(height, max_pixels // min(width, max_pixels // height))
+
+
+def _missing(size: int, multiple: int, least: int) -> int:
+    return max(math.ceil(size / multiple) * multiple, math.ceil(least / multiple) * multiple) - size

@@ -1,0 +1,139 @@
+"""Every training option, its default and where the default comes from."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from hfstyle.errors import OptionError
+
+
+@dataclass(kw_only=True)
+class TrainConfig:
+    """Options that every training method has."""
+
+    output: Path
+    """Folder for the model, checkpoints, samples and logs."""
+
+    # Length and rhythm
+    max_steps: int = 200_000
+    """Optimiser steps in all. (The paper: 200 epochs of about 1,000 pictures.)"""
+    batch_size: int = 1
+    """Samples a step in each process. (The paper: 1.)"""
+    gradient_accumulation: int = 1
+    """Batches whose gradients are added up for one step."""
+    checkpoint_every: int = 1000
+    """Write checkpoint-N every so many steps; 0 writes only the final model."""
+    checkpoints_limit: int = 2
+    """Keep this many of the newest checkpoints."""
+    sample_every: int = 500
+    """Write a sheet of samples every so many steps; 0 writes none."""
+    log_every: int = 20
+    """Write the mean losses to metrics.jsonl (and trackers) every so many steps."""
+
+    # Optimiser
+    lr: float = 2e-4
+    """Learning rate of Adam. (The paper: 0.0002.)"""
+    lr_discriminator: float | None = None
+    """Learning rate of the discriminators; the same where not given."""
+    beta1: float = 0.5
+    """First moment decay of Adam. (The paper: 0.5.)"""
+    decay_start: float = 0.5
+    """Part of the steps after which the rate falls linearly to zero. (The paper: half.)"""
+    ema: float = 0.999
+    """Decay of the running mean of the generator weights that is saved and judged; 0 saves the raw weights."""
+
+    # Machine
+    mixed_precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
+    """auto: bf16 where the processor has it, else float32. fp16 is for GPUs only."""
+    seed: int = 0
+    """Decides the first weights, the order of the pictures, crops and noise."""
+    num_workers: int | None = None
+    """Processes that load pictures; none given: 0 on a CPU, up to 8 beside a GPU."""
+    threads: int = 0
+    """CPU threads; 0: all cores when one process trains, else as the launcher set it."""
+    cpu: bool = False
+    """Train on the CPU even if there is a GPU."""
+
+    # Going on, sharing
+    resume: str | None = None
+    """Go on from a checkpoint of this run: `latest`, or the folder of one."""
+    init_from: str | None = None
+    """Start from the weights of a model: a folder, a bundled name or a Hub repository (its architecture is taken over)."""
+    push_to_hub: str | None = None
+    """Push the finished model to this repository (owner/name)."""
+    private: bool = False
+    """Make that repository private."""
+    track: Literal["none", "tensorboard", "trackio", "wandb"] = "none"
+    """Also send the metrics to a tracker."""
+
+    # What the model card says
+    title: str = ""
+    """Title of the model card; the output folder's name where not given."""
+    about: Path | None = None
+    """Markdown file for the model card: tradition, sources and rights of the pictures, limits."""
+    license: str = "apache-2.0"
+    """Licence of the trained weights, as the Hub writes it."""
+    sample_photos: Path | None = None
+    """Photos for the sample sheets. Only with these is a sheet published in the card, since those of --source may not
+    be yours to publish."""
+
+    def __post_init__(self) -> None:
+        self._at_least(1, "max_steps", "batch_size", "gradient_accumulation", "log_every", "checkpoints_limit")
+        self._at_least(0, "checkpoint_every", "sample_every", "threads", "seed", "lr", "lr_discriminator", "num_workers")
+        self._at_most(1, "decay_start", "ema", "beta1")
+
+    def _at_least(self, low: float, *names: str) -> None:
+        for name in names:
+            value = getattr(self, name)
+            if value is not None and not value >= low:
+                raise OptionError(f"--{name.replace('_', '-')} must be at least {low}, not {value}")
+
+    def _at_most(self, high: float, *names: str) -> None:
+        for name in names:
+            if not 0 <= getattr(self, name) <= high:
+                raise OptionError(f"--{name.replace('_', '-')} must lie between 0 and {high}, not {getattr(self, name)}")
+
+    def to_json(self) -> str:
+        """The options as they are written into the output folder."""
+        return json.dumps(dataclasses.asdict(self), indent=2, default=str) + "\n"
+
+    def changed(self) -> dict[str, Any]:
+        """The options that differ from their defaults, for the model card."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.default is dataclasses.MISSING or getattr(self, field.name) != field.default
+        }
+
+
+@dataclass(kw_only=True)
+class UnpairedConfig(TrainConfig):
+    """Options of the methods that learn from photos and paintings that do not belong together."""
+
+    source: Path
+    """Folder of photographs."""
+    target: Path
+    """Folder of paintings."""
+    crop: int = 256
+    """Side in pixels of the square crops that are trained on. (The paper: 256.)"""
+    resize: tuple[int, int] = (286, 286)
+    """Before cropping, the short side is scaled to a size drawn between these two. (The paper: 286.)"""
+    inner_crop: float = 1.0
+    """Part of each painting's width and height kept around the centre, against paper margins and frames; 0.88 suits
+    scanned prints."""
+    flip: bool = True
+    """Mirror pictures left and right half of the time. (As the reference implementation.)"""
+    aspect_jitter: float = 0.0
+    """Stretch pictures by up to this part; 0.1 hides that a data set was squashed to squares."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._at_least(32, "crop")
+        self._at_most(1, "inner_crop", "aspect_jitter")
+        low, high = self.resize
+        if not self.crop <= low <= high:
+            raise OptionError(f"--resize must be two sizes, at least --crop ({self.crop}) and rising, not {low} {high}")
+        if self.inner_crop < 0.1:
+            raise OptionError(f"--inner-crop must lie between 0.1 and 1, not {self.inner_crop}")

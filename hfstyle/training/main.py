@@ -1,0 +1,44 @@
+"""The command `train.py METHOD [options]`."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import tyro
+
+from hfstyle.errors import HfstyleError
+from hfstyle.training.cyclegan import CycleGAN
+from hfstyle.training.trainer import Trainer
+
+METHODS = {"cyclegan": CycleGAN}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and train. Returns the exit code: 2 for bad input, 130 when interrupted."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    if not arguments or arguments[0] not in METHODS:
+        wants_help = bool(arguments) and arguments[0] in ("-h", "--help")
+        print(_usage(), file=sys.stdout if wants_help else sys.stderr)
+        return 0 if wants_help else 2
+    method = METHODS[arguments[0]]
+    try:
+        config = tyro.cli(
+            method.Config,
+            prog=f"train.py {arguments[0]}",
+            description=method.Config.__doc__,
+            args=arguments[1:],
+        )
+        Trainer(method, config).train()
+    except HfstyleError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; go on with --resume latest", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _usage() -> str:
+    methods = "\n".join(f"  {name:<10} {method.Config.__doc__}" for name, method in METHODS.items())
+    return f"usage: accelerate launch train.py METHOD [options]\n\nmethods (each with its own --help):\n{methods}"

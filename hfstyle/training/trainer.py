@@ -1,0 +1,402 @@
+"""The one training loop. A method (cyclegan.py, ...) says what a step minimises; all else is here."""
+
+import contextlib
+import json
+import logging
+import math
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object, set_seed
+from PIL import Image
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from hfstyle.card import Card
+from hfstyle.data import Augmentation, PictureFolder, StepSampler, UnpairedStream
+from hfstyle.errors import CheckpointError, DataError, MissingExtraError, OptionError
+from hfstyle.hub import push_folder
+from hfstyle.images import contact_sheet, save_image, write_whole
+from hfstyle.training.config import UnpairedConfig
+
+logger = logging.getLogger(__name__)
+
+STATE_NAME = "training_state.pt"
+OPTIONS_NAME = "options.json"
+METRICS_NAME = "metrics.jsonl"
+SAMPLES = 6
+"""Photos, and paintings, on a sample sheet."""
+
+
+class Trainer:
+    """Trains one method. `Trainer(CycleGAN, config).train()` leaves a folder that `from_pretrained` loads."""
+
+    def __init__(self, method_class: type, config: UnpairedConfig):
+        self.config = config
+        self.accelerator = _accelerator(config)
+        if self.accelerator.num_processes == 1:
+            # `accelerate launch` gives a CPU process one thread unless told otherwise.
+            torch.set_num_threads(config.threads or _cores())
+        elif config.threads:
+            torch.set_num_threads(config.threads)
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+        self.main = self.accelerator.is_main_process
+        self.output = Path(config.output)
+        self.resume_from = self._find_checkpoint()
+        with self.accelerator.main_process_first():
+            # The pictures come first: a wrong folder should not cost the time to build networks.
+            self._read_pictures()
+        self._make_output()
+        set_seed(config.seed)  # the first weights
+        self.method = method_class(config, self.accelerator)
+        self.raw: dict[str, nn.Module] = dict(self.method.networks)
+        for name, network in self.raw.items():
+            self.method.networks[name] = self.accelerator.prepare(network)
+        self.optimizers = {}
+        for name, parameters in self.method.optimizers.items():
+            lr = config.lr_discriminator if name == "discriminators" and config.lr_discriminator else config.lr
+            adam = torch.optim.Adam(parameters, lr=lr, betas=(config.beta1, 0.999), fused=True)
+            adam.param_groups[0]["base_lr"] = lr
+            self.optimizers[name] = self.accelerator.prepare(adam)
+        self.averages = {
+            name: AveragedModel(self.raw[name], multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+            for name in self.method.averaged
+            if config.ema
+        }
+        self.step = 0
+        if self.resume_from is not None:
+            self._load_state(self.resume_from)
+
+    def train(self) -> None:
+        """Run to `max_steps`, then save and, where asked, push."""
+        config = self.config
+        loader = self._loader()
+        batches = iter(loader)
+        sums: dict[str, torch.Tensor] = {}
+        counted, since = 0, time.monotonic()
+        metrics = self._open_metrics()
+        bar = tqdm(
+            total=config.max_steps, initial=self.step, unit="step", dynamic_ncols=True, smoothing=0.05,
+            disable=not self.main, desc=f"training {self.output.name}",
+        )  # fmt: skip
+        with bar, metrics:
+            while self.step < config.max_steps:
+                self._set_rates()
+                # Noise follows from the step, so there is no random state to save.
+                torch.manual_seed(_mix(config.seed, self.step, self.accelerator.process_index))
+                for _ in range(config.gradient_accumulation):
+                    batch = [images.to(self.accelerator.device) for images in next(batches)]
+                    losses = self.method.backward(batch, 1 / config.gradient_accumulation)
+                    for name, loss in losses.items():
+                        sums[name] = sums.get(name, 0) + loss
+                    counted += 1
+                for optimizer in self.optimizers.values():
+                    optimizer.step()
+                    optimizer.zero_grad(set_to_none=True)
+                for name, average in self.averages.items():
+                    average.update_parameters(self.raw[name])
+                self.step += 1
+                bar.update()
+                if self.step % config.log_every == 0 or self.step == config.max_steps:
+                    means = {name: value.item() / counted for name, value in sums.items()}
+                    seconds = (time.monotonic() - since) * config.gradient_accumulation / counted
+                    self._log(metrics, bar, means, seconds)
+                    sums, counted, since = {}, 0, time.monotonic()
+                if _due(self.step, config.sample_every) or self.step == config.max_steps:
+                    self._write_samples()
+                if _due(self.step, config.checkpoint_every) and self.step < config.max_steps:
+                    self._save_checkpoint()
+        self._finish()
+
+    # ---- data ------------------------------------------------------------------------------------------------------
+    def _read_pictures(self) -> None:
+        c = self.config
+        # A crop from a picture scaled up to resize[1] never needs more pixels than this.
+        max_side = max(1024, 2 * c.resize[1])
+        self.photos = PictureFolder(c.source, max_side=max_side, quiet=not self.main)
+        self.paintings = PictureFolder(c.target, c.inner_crop, max_side=max_side, quiet=not self.main)
+        shown = PictureFolder(c.sample_photos, max_side=512, quiet=True) if c.sample_photos else self.photos
+        self.sample_photos = _spread(shown, SAMPLES)
+        self.sample_paintings = _spread(self.paintings, SAMPLES)
+
+    def _loader(self) -> DataLoader:
+        c = self.config
+        photo_crops = Augmentation(c.crop, c.resize, c.flip)
+        painting_crops = Augmentation(c.crop, c.resize, c.flip, c.aspect_jitter)
+        stream = UnpairedStream(self.photos, self.paintings, photo_crops, painting_crops, c.seed)
+        processes = self.accelerator.num_processes
+        a_step = c.batch_size * c.gradient_accumulation
+        sampler = StepSampler(self.step, c.max_steps, a_step, self.accelerator.process_index, processes)
+        on_gpu = self.accelerator.device.type != "cpu"
+        workers = c.num_workers if c.num_workers is not None else (min(8, _cores()) if on_gpu else 0)
+        return DataLoader(
+            stream, batch_size=c.batch_size, sampler=sampler, num_workers=workers, pin_memory=on_gpu,
+            persistent_workers=workers > 0,
+        )  # fmt: skip
+
+    # ---- schedule ----------------------------------------------------------------------------------------------------
+    def _set_rates(self) -> None:
+        factor = rate_factor(self.step, self.config.max_steps, self.config.decay_start)
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = group["base_lr"] * factor
+
+    # ---- what is written -----------------------------------------------------------------------------------------
+    def _make_output(self) -> None:
+        if not self.main:
+            return
+        try:
+            self.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OptionError(f"cannot make the folder {self.output}: {error.strerror}") from error
+        for leftover in self.output.glob(".checkpoint-*"):
+            shutil.rmtree(leftover, ignore_errors=True)  # a checkpoint that a kill cut short
+        with write_whole(self.output / OPTIONS_NAME) as file:
+            file.write(self.config.to_json().encode())
+
+    def _open_metrics(self) -> Any:
+        """The metrics log, without what a killed run wrote after the checkpoint that this one goes on from."""
+        if not self.main:
+            return contextlib.nullcontext()
+        if self.config.track != "none":
+            self.accelerator.init_trackers("hfstyle", {k: str(v) for k, v in self.config.changed().items()})
+        path = self.output / METRICS_NAME
+        kept = []
+        if self.resume_from is not None and path.exists():
+            for line in path.read_text().splitlines():
+                with contextlib.suppress(ValueError):
+                    if json.loads(line)["step"] <= self.step:
+                        kept.append(line + "\n")
+        path.write_text("".join(kept))
+        return path.open("a")
+
+    def _log(self, metrics: Any, bar: tqdm, means: dict[str, float], seconds: float) -> None:
+        if not all(math.isfinite(value) for value in means.values()):
+            broken = ", ".join(name for name, value in means.items() if not math.isfinite(value))
+            raise CheckpointError(
+                f"the loss is no longer a number at step {self.step} ({broken}); the last checkpoint is good: "
+                "resume from it with a lower --lr"
+            )
+        if not self.main:
+            return
+        rates = {f"lr_{name}": group["lr"] for name, o in self.optimizers.items() for group in o.param_groups}
+        record = {"step": self.step, **{name: round(value, 5) for name, value in means.items()}, **rates}
+        metrics.write(json.dumps({**record, "seconds_per_step": round(seconds, 4)}) + "\n")
+        metrics.flush()
+        self.accelerator.log({name: value for name, value in record.items() if name != "step"}, step=self.step)
+        bar.set_postfix_str(
+            f"generator {sum(v for k, v in means.items() if not k.startswith('discriminator')):.2f} "
+            f"discriminator {means.get('discriminator', 0):.3f}"
+        )
+
+    def _judged(self) -> dict[str, nn.Module]:
+        """The networks as they are saved and shown: averaged where there is an average."""
+        return {name: self.averages[name].module if name in self.averages else network for name, network in self.raw.items()}
+
+    def _write_samples(self) -> None:
+        if not self.main or not self.config.sample_every:
+            return
+        networks = self._judged()
+        was_training = {name: network.training for name, network in networks.items()}
+        for network in networks.values():
+            network.eval()
+        sheet = contact_sheet(self.method.sample(networks, self.sample_photos, self.sample_paintings))
+        for name, network in networks.items():
+            network.train(was_training[name])
+        folder = self.output / "samples"
+        folder.mkdir(exist_ok=True)
+        save_image(sheet, folder / f"step-{self.step:07d}.jpg")
+
+    def _save_checkpoint(self) -> None:
+        pools = gather_object([{name: pool.images for name, pool in self.method.pools.items()}])
+        if self.main:
+            final = self.output / f"checkpoint-{self.step}"
+            partial = self.output / f".checkpoint-{self.step}"
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            self.method.save_pretrained(self._judged(), partial, card=str(self._card()))
+            with write_whole(partial / STATE_NAME) as file:
+                torch.save(self._state(pools), file)
+            shutil.rmtree(final, ignore_errors=True)
+            os.replace(partial, final)  # under its name a checkpoint is always whole
+            for old in checkpoints(self.output)[: -self.config.checkpoints_limit]:
+                shutil.rmtree(old, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+
+    def _finish(self) -> None:
+        pools = gather_object([{name: pool.images for name, pool in self.method.pools.items()}])
+        if self.main:
+            self.method.save_pretrained(self._judged(), self.output, card=str(self._card()))
+            with write_whole(self.output / STATE_NAME) as file:
+                torch.save(self._state(pools), file)
+            for old in checkpoints(self.output):
+                shutil.rmtree(old, ignore_errors=True)
+            print(f"the model is in {self.output}")
+            if self.config.push_to_hub:
+                url = push_folder(
+                    self.output, self.config.push_to_hub, private=self.config.private or None,
+                    commit_message=f"Train {type(self.method).__name__} for {self.step} steps",
+                )  # fmt: skip
+                print(f"pushed: {url}")
+        self.accelerator.end_training()
+
+    def _card(self) -> Card:
+        c = self.config
+        title = c.title or self.output.name
+        shown = c.sample_photos is not None and c.sample_every
+        command = "accelerate launch train.py cyclegan " + " ".join(
+            f"--{name.replace('_', '-')} {_shell(value)}" if not isinstance(value, bool)
+            else f"--{'' if value else 'no-'}{name.replace('_', '-')}"
+            for name, value in c.changed().items()
+            if name not in ("resume", "about", "title", "push_to_hub", "private")
+        )  # fmt: skip
+        sections = [("Training data", self._data_sentence())]
+        if c.about is not None:
+            sections.insert(0, ("The style", c.about.read_text("utf-8").strip()))
+        sections.append(("Training", f"{self.step} steps of:\n\n```bash\n{command}\n```"))
+        if c.init_from:
+            sections.append(("Started from", f"the weights of `{c.init_from}`."))
+        return Card(
+            title=title,
+            summary="Turns photographs into paintings, with a network that learnt the style from unpaired pictures "
+            "(CycleGAN, [arXiv:1703.10593](https://arxiv.org/abs/1703.10593)).",
+            name=c.push_to_hub or self.output.name,
+            license=c.license,
+            tags=["cyclegan"],
+            samples=f"samples/step-{self.step:07d}.jpg" if shown and self.step == c.max_steps else None,
+            samples_caption="From top to bottom: photographs, their paintings, the photographs that come back from "
+            "these; paintings and what they look like as photographs.",
+            sections=sections,
+        )
+
+    def _data_sentence(self) -> str:
+        return f"{len(self.photos)} photographs and {len(self.paintings)} paintings."
+
+    # ---- resuming ------------------------------------------------------------------------------------------------
+    def _state(self, pools: list[dict[str, list[torch.Tensor]]]) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "networks": {name: network.state_dict() for name, network in self.raw.items()},
+            "averages": {name: average.state_dict() for name, average in self.averages.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "pools": pools,
+            "pictures": [self.photos.fingerprint, self.paintings.fingerprint],
+        }
+
+    def _find_checkpoint(self) -> Path | None:
+        """The folder to resume from, or None for a fresh start."""
+        resume = self.config.resume
+        finished = self.output / STATE_NAME
+        found = ([self.output] if finished.exists() else []) or checkpoints(self.output)
+        if resume is None:
+            if found:
+                raise OptionError(
+                    f"{self.output} holds a training already: go on with --resume latest, or choose another --output"
+                )
+            return None
+        if resume == "latest":
+            if not found and self.main:
+                print(f"no checkpoint in {self.output} yet, starting afresh")
+            return found[-1] if found else None
+        if not Path(resume, STATE_NAME).is_file():
+            raise CheckpointError(f"{resume} is not a checkpoint: it has no {STATE_NAME}")
+        return Path(resume)
+
+    def _load_state(self, folder: Path) -> None:
+        try:
+            state = torch.load(folder / STATE_NAME, map_location="cpu", weights_only=True, mmap=True)
+            for name, network in self.raw.items():
+                network.load_state_dict(state["networks"][name])
+            for name, average in self.averages.items():
+                average.load_state_dict(state["averages"][name])
+            for name, optimizer in self.optimizers.items():
+                optimizer.load_state_dict(state["optimizers"][name])
+            pools = state["pools"][self.accelerator.process_index % len(state["pools"])]
+            for name, pool in self.method.pools.items():
+                pool.images = [image.to(self.accelerator.device).clone() for image in pools[name]]
+            self.step = state["step"]
+        except OSError as error:
+            raise CheckpointError(f"cannot read {folder / STATE_NAME}: {error.strerror or error}") from error
+        except Exception as error:  # a damaged file fails in many ways, none of which the user can act on
+            raise CheckpointError(
+                f"{folder} does not fit this training, or is damaged ({str(error).splitlines()[0]:.150}); "
+                "resume with the options it was trained with"
+            ) from error
+        if state["pictures"] != [self.photos.fingerprint, self.paintings.fingerprint]:
+            raise DataError(f"the pictures of --source or --target are not those that {folder} was trained on")
+        if self.step > self.config.max_steps:
+            raise OptionError(f"{folder} is at step {self.step} already, past --max-steps {self.config.max_steps}")
+        if self.main:
+            print(f"going on from {folder} at step {self.step}")
+
+
+def rate_factor(step: int, max_steps: int, decay_start: float) -> float:
+    """Learning rate as a part of the first: 1 up to `decay_start` of all steps, then linearly towards 0."""
+    first = max_steps * decay_start
+    return 1.0 if step < first else max(0.0, (max_steps - step) / max(max_steps - first, 1))
+
+
+def checkpoints(output: Path) -> list[Path]:
+    """The checkpoint folders of a run, oldest first."""
+    found = [path for path in output.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit()]
+    return sorted(found, key=lambda path: int(path.name.removeprefix("checkpoint-")))
+
+
+def _accelerator(config: UnpairedConfig) -> Accelerator:
+    track = None if config.track == "none" else config.track
+    precision = config.mixed_precision
+    on_cpu = config.cpu or not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    if precision == "fp16" and on_cpu:
+        raise OptionError("--mixed-precision fp16 does nothing on a CPU; use bf16, or no")
+    if precision == "auto":
+        if on_cpu:
+            # Older versions of torch cannot tell; float32 is then only slower.
+            capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+            bf16 = capabilities.get("avx512_bf16", False) or capabilities.get("amx_bf16", False)
+        else:
+            bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        precision = "bf16" if bf16 else "no"
+    try:
+        return Accelerator(mixed_precision=precision, cpu=config.cpu, log_with=track, project_dir=str(config.output))
+    except (ImportError, ValueError) as error:
+        if track:
+            raise MissingExtraError(f"--track {track}", "train") from error
+        raise OptionError(str(error).splitlines()[0]) from error
+
+
+def _cores() -> int:
+    """The cores that this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
+
+
+def _mix(*numbers: int) -> int:
+    """One seed from several numbers, so that neighbouring steps have unrelated noise."""
+    mixed = 0
+    for number in numbers:
+        mixed = (mixed * 6364136223846793005 + number + 1442695040888963407) % 2**63
+    return mixed
+
+
+def _spread(folder: PictureFolder, count: int) -> list[Image.Image]:
+    """Up to `count` pictures, evenly spread through a folder."""
+    count = min(count, len(folder))
+    return [folder[round(i * (len(folder) - 1) / max(count - 1, 1))] for i in range(count)]
+
+
+def _shell(value: Any) -> str:
+    """An option's value for the card's command; of a path only its end, since the rest is nobody's business."""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return "/".join(value.parts[-2:]) if isinstance(value, Path) else str(value)
