@@ -39,7 +39,7 @@ def model_class(config: dict[str, Any], where: str) -> type[PreTrainedModel]:
         ConfigError: It names none, or one that this version does not know.
     """
     name = config.get(CLASS_KEY)
-    if name not in MODEL_CLASSES:
+    if not isinstance(name, str) or name not in MODEL_CLASSES:
         raise ConfigError(
             f"{where} is not of a model that this version of hfstyle knows: {CLASS_KEY} is {name!r:.60}, "
             f"known are {', '.join(MODEL_CLASSES)}"

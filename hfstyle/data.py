@@ -136,7 +136,12 @@ class UnpairedStream(Dataset):
     """
 
     def __init__(
-        self, source: PictureFolder, target: PictureFolder, augment_source: Augmentation, augment_target: Augmentation, seed: int
+        self,
+        source: PictureFolder,
+        target: PictureFolder,
+        augment_source: Augmentation,
+        augment_target: Augmentation,
+        seed: int,
     ):
         self.folders = (source, target)
         self.augmentations = (augment_source, augment_target)

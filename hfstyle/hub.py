@@ -79,7 +79,9 @@ def _check_value(owner: str, field: dataclasses.Field, hint: Any, value: Any) ->
     if typing.get_origin(hint) is Literal:
         choices = typing.get_args(hint)
         if not any(value == choice and type(value) is type(choice) for choice in choices):
-            raise ConfigError(f"{owner}.{field.name} must be one of {', '.join(map(repr, choices))}, not {value!r:.80}")
+            raise ConfigError(
+                f"{owner}.{field.name} must be one of {', '.join(map(repr, choices))}, not {value!r:.80}"
+            )
         return
     # bool is an int to Python, never to a reader of config.json.
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
@@ -167,9 +169,7 @@ class PreTrainedModel(nn.Module):
             WeightsError: The weights do not fit the config.
             HubError: The Hub refused or could not be reached.
         """
-        files = ModelFiles(
-            name_or_path, revision, subfolder, token, cache_dir, local_files_only, force_download
-        )
+        files = ModelFiles(name_or_path, revision, subfolder, token, cache_dir, local_files_only, force_download)
         config = files.config()
         _check_class(cls, config, files.describe(CONFIG_NAME))
         config = cls.Config.from_dict(config, files.describe(CONFIG_NAME))
@@ -341,9 +341,7 @@ class ModelFiles:
 
 def bundled_models() -> list[str]:
     """Names of the models that come with the package."""
-    return sorted(
-        entry.name for entry in _assets().iterdir() if entry.is_dir() and (entry / CONFIG_NAME).is_file()
-    )
+    return sorted(entry.name for entry in _assets().iterdir() if entry.is_dir() and (entry / CONFIG_NAME).is_file())
 
 
 def default_device() -> torch.device:
@@ -431,7 +429,9 @@ def _check_subfolder(subfolder: str) -> str:
 def _check_class(cls: type, config: Mapping[str, Any], where: str) -> None:
     name = config.get(CLASS_KEY)
     if name is None:
-        raise ConfigError(f"{where} does not name its class: the key {CLASS_KEY} is missing, so hfstyle did not write it")
+        raise ConfigError(
+            f"{where} does not name its class: the key {CLASS_KEY} is missing, so hfstyle did not write it"
+        )
     if name != cls.__name__:
         raise ConfigError(
             f"{where} holds a {name!s:.60}, not a {cls.__name__}; AutoModel.from_pretrained finds the right class"
@@ -449,17 +449,21 @@ def _read_weights(path: Path, expected: Mapping[str, torch.Tensor], where: str) 
                 raise WeightsError(f"{where} has tensors that the config does not ask for: {_some(surplus)}")
             for name, tensor in expected.items():
                 if shapes[name] != tuple(tensor.shape):
-                    raise WeightsError(f"{where}: {name} has shape {shapes[name]}, the config asks for {tuple(tensor.shape)}")
+                    raise WeightsError(
+                        f"{where}: {name} has shape {shapes[name]}, the config asks for {tuple(tensor.shape)}"
+                    )
             return {name: file.get_tensor(name) for name in expected}
     except SafetensorError as error:
-        raise WeightsError(f"{where} is damaged or not a safetensors file ({str(error).splitlines()[0]:.120})") from error
+        raise WeightsError(
+            f"{where} is damaged or not a safetensors file ({str(error).splitlines()[0]:.120})"
+        ) from error
     except OSError as error:
         raise WeightsError(f"{where} cannot be read: {error.strerror or error}") from error
 
 
 def _some(names: list[str], most: int = 5) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(name[:80] for name in names[:most]) + more
+    return ", ".join(name[:80] if name.isprintable() else f"{name!r:.80}" for name in names[:most]) + more
 
 
 @contextlib.contextmanager
@@ -495,7 +499,9 @@ def _one_sentence(repo_id: str, revision: str | None = None, file: str = "") -> 
         raise HubError(f"the connection to the Hub failed while asking for {repo_id}; try again later") from error
     except (ValueError, OSError) as error:
         # The client raises these for an answer that is not JSON and for a download of the wrong length.
-        raise HubError(f"{repo_id}: {str(error).splitlines()[0] if str(error) else type(error).__name__:.200}") from error
+        raise HubError(
+            f"{repo_id}: {str(error).splitlines()[0] if str(error) else type(error).__name__:.200}"
+        ) from error
 
 
 def _status_sentence(repo_id: str, error: hub_errors.HfHubHTTPError) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import struct
 import tempfile
 import warnings
 from pathlib import Path
@@ -45,15 +46,16 @@ def read_image(source: ImageSource) -> Image.Image:
     if isinstance(source, Image.Image):
         return _normalise(source, "the picture")
     name, file = _open(source)
-    with file:
+    with file, warnings.catch_warnings():
+        # Of damaged metadata and of sizes that our own limit allows, Pillow warns; the user can do nothing about them.
+        warnings.simplefilter("ignore")
         try:
-            with warnings.catch_warnings():
-                # Our own limit, checked below before a pixel is decoded, stands in for Pillow's.
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                image = Image.open(file, formats=_formats())
+            image = Image.open(file, formats=_formats())
         except Image.DecompressionBombError as error:
-            raise ImageError(f"{name} has more than {MAX_PIXELS // 10**6} megapixels; make it smaller first") from error
-        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
+            raise ImageError(
+                f"{name} has more than {MAX_PIXELS // 10**6} megapixels; make it smaller first"
+            ) from error
+        except _PILLOW_ERRORS as error:
             raise ImageError(f"{name} {_why_unreadable(file)}") from error
         with image:
             width, height = image.size
@@ -63,9 +65,29 @@ def read_image(source: ImageSource) -> Image.Image:
                 )
             try:
                 image.load()
-            except (OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError, Image.DecompressionBombError) as error:
-                raise ImageError(f"{name} is damaged or incomplete ({str(error).splitlines()[0]})") from error
-            return _normalise(image, name)
+                return _normalise(image, name)
+            except ImageError:
+                raise
+            except _PILLOW_ERRORS as error:
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise ImageError(f"{name} is damaged or incomplete ({reason:.120})") from error
+
+
+# What Pillow's decoders are known to raise on damaged files.
+_PILLOW_ERRORS = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    ZeroDivisionError,
+    struct.error,
+)
 
 
 def _open(source: str | os.PathLike | bytes | IO[bytes]) -> tuple[str, IO[bytes]]:
@@ -106,7 +128,11 @@ def _formats() -> list[str]:
 def _why_unreadable(file: IO[bytes]) -> str:
     file.seek(0)
     start = file.read(64)
-    if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"hevc", b"msf1") and "HEIF" not in _formats():
+    if (
+        start[4:8] == b"ftyp"
+        and start[8:12] in (b"heic", b"heix", b"mif1", b"hevc", b"msf1")
+        and "HEIF" not in _formats()
+    ):
         return "is a HEIC picture, which needs one more package: pip install 'hfstyle[heif]' (or save it as JPEG)"
     if start.lstrip()[:5].lower() in (b"<?xml", b"<svg ", b"<svg>"):
         return "is a drawing or text, not pixels; save it as PNG or JPEG first"
@@ -157,11 +183,9 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     colours = image.convert("RGB") if alpha is not None else image
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            converted = ImageCms.profileToProfile(
-                colours, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
+        converted = ImageCms.profileToProfile(
+            colours, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image
     if alpha is not None:
@@ -261,7 +285,9 @@ def save_image(image: Image.Image, path: str | os.PathLike, overwrite: bool = Tr
         FileExistsError: `path` exists and `overwrite` is false.
     """
     suffix = Path(path).suffix.lower()
-    kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}.get(suffix)
+    kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}.get(
+        suffix
+    )
     if kind is None:
         raise ImageError(f"cannot write {path}: name it .png, .jpg, .webp or .tif")
     try:

@@ -90,9 +90,8 @@ def fit_pixels(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
     if width * height <= max_pixels:
         return size
     scale = math.sqrt(max_pixels / (width * height))
-    # A very long picture keeps at least one pixel across, so the other side gives way.
-    width, height = max(1, int(width * scale)), max(1, int(height * scale))
-    return min(width, max_pixels // height), min(height, max_pixels // min(width, max_pixels // height))
+    # Of a very long picture one pixel across is left, so the other side must give way further.
+    return min(max(1, int(width * scale)), max_pixels), min(max(1, int(height * scale)), max_pixels)
 
 
 def _missing(size: int, multiple: int, least: int) -> int:

@@ -81,7 +81,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         self._at_least(1, "max_steps", "batch_size", "gradient_accumulation", "log_every", "checkpoints_limit")
-        self._at_least(0, "checkpoint_every", "sample_every", "threads", "seed", "lr", "lr_discriminator", "num_workers")
+        self._at_least(
+            0, "checkpoint_every", "sample_every", "threads", "seed", "lr", "lr_discriminator", "num_workers"
+        )
         self._at_most(1, "decay_start", "ema", "beta1")
 
     def _at_least(self, low: float, *names: str) -> None:
@@ -93,7 +95,9 @@ class TrainConfig:
     def _at_most(self, high: float, *names: str) -> None:
         for name in names:
             if not 0 <= getattr(self, name) <= high:
-                raise OptionError(f"--{name.replace('_', '-')} must lie between 0 and {high}, not {getattr(self, name)}")
+                raise OptionError(
+                    f"--{name.replace('_', '-')} must lie between 0 and {high}, not {getattr(self, name)}"
+                )
 
     def to_json(self) -> str:
         """The options as they are written into the output folder."""
@@ -134,6 +138,8 @@ class UnpairedConfig(TrainConfig):
         self._at_most(1, "inner_crop", "aspect_jitter")
         low, high = self.resize
         if not self.crop <= low <= high:
-            raise OptionError(f"--resize must be two sizes, at least --crop ({self.crop}) and rising, not {low} {high}")
+            raise OptionError(
+                f"--resize must be two sizes, at least --crop ({self.crop}) and rising, not {low} {high}"
+            )
         if self.inner_crop < 0.1:
             raise OptionError(f"--inner-crop must lie between 0.1 and 1, not {self.inner_crop}")

@@ -63,7 +63,9 @@ class CycleGAN:
         c = config
         if c.init_from is not None:
             forward = CycleGANGenerator.from_pretrained(c.init_from, device="cpu").train()
-            reverse = _companion(CycleGANGenerator, c.init_from, "reverse") or _fresh(CycleGANGenerator(forward.config))
+            reverse = _companion(CycleGANGenerator, c.init_from, "reverse") or _fresh(
+                CycleGANGenerator(forward.config)
+            )
             judge = _companion(PatchGANDiscriminator, c.init_from, "discriminator")
         else:
             options = {"ngf": c.ngf, "n_blocks": c.n_blocks, "upsample": c.upsample}

@@ -199,7 +199,10 @@ class Trainer:
 
     def _judged(self) -> dict[str, nn.Module]:
         """The networks as they are saved and shown: averaged where there is an average."""
-        return {name: self.averages[name].module if name in self.averages else network for name, network in self.raw.items()}
+        return {
+            name: self.averages[name].module if name in self.averages else network
+            for name, network in self.raw.items()
+        }
 
     def _write_samples(self) -> None:
         if not self.main or not self.config.sample_every:

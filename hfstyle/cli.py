@@ -1,0 +1,289 @@
+"""The `hfstyle` command. Heavy imports wait until a command needs them, so that `--help` answers at once."""
+
+import contextlib
+import dataclasses
+import glob
+import io
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from hfstyle.errors import HfstyleError, ImageError, OptionError
+
+STDIO = "-"
+
+
+@dataclass
+class Stylize:
+    """Turn photos into paintings of the same size."""
+
+    photos: Annotated[Positional[list[str]], arg(metavar="PHOTO...")]
+    """Files, folders, glob patterns, or - for standard input."""
+    output: Annotated[str | None, arg(aliases=["-o"])] = None
+    """A file for one photo, a folder for several, or - for standard output (PNG). None given: beside each photo as
+    NAME-STYLE.png; for a folder, a folder FOLDER-STYLE."""
+    style: str = "ukiyoe"
+    """A bundled style, a folder with a model, or a Hub repository (owner/name)."""
+    strength: float = 1.0
+    """From 0 (the photo) to 1 (the painting)."""
+    preserve_color: bool = False
+    """Keep the photo's colours."""
+    max_pixels: int = 4_000_000
+    """Stylise larger photos at this many pixels and bring them back to their size."""
+    device: str | None = None
+    """cpu, cuda, mps ...; chosen by itself where not given."""
+    overwrite: bool = False
+    """Replace files that exist."""
+    json: bool = False
+    """Print what was done as JSON."""
+
+    def run(self) -> int:
+        jobs = _plan(self)
+        if self.json and any(job.output == STDIO for job in jobs):
+            raise OptionError("--json and a picture cannot both go to standard output; give -o a file")
+        from tqdm import tqdm
+
+        from hfstyle.auto import AutoModel
+        from hfstyle.images import encode_image, read_image, save_image
+
+        model = AutoModel.from_pretrained(self.style, device=_device(self.device))
+        if not hasattr(model, "stylize"):
+            raise OptionError(f"{self.style} is a {type(model).__name__}, which does not make pictures")
+        done, failed = [], 0
+        for job in tqdm(jobs, unit="photo", disable=None if len(jobs) > 1 else True):
+            try:
+                start = time.perf_counter()
+                source = sys.stdin.buffer if job.photo == STDIO else job.photo
+                photo = read_image(source)
+                painting = model.stylize(photo, self.strength, self.preserve_color, self.max_pixels)
+                seconds = time.perf_counter() - start
+                if job.output == STDIO:
+                    buffer = io.BytesIO()
+                    encode_image(painting, buffer)
+                    sys.stdout.buffer.write(buffer.getvalue())
+                    continue
+                Path(job.output).parent.mkdir(parents=True, exist_ok=True)
+                save_image(painting, job.output, overwrite=self.overwrite)
+            except FileExistsError:
+                failed += _complain(f"{job.output} exists; pass --overwrite to replace it")
+                continue
+            except OSError as error:
+                if isinstance(error, HfstyleError):
+                    raise
+                failed += _complain(f"cannot write {job.output}: {error.strerror or error}")
+                continue
+            except ImageError as error:
+                failed += _complain(str(error))
+                continue
+            done.append(
+                {
+                    "photo": job.photo,
+                    "painting": job.output,
+                    "style": self.style,
+                    "size": painting.size,
+                    "stylized_size": painting.info["stylized_size"],
+                    "seconds": round(seconds, 3),
+                }
+            )
+            if not self.json:
+                tqdm.write(f"{job.output}{_reduced(painting)}", file=sys.stdout)
+        if self.json:
+            print(json.dumps(done, indent=2))
+        return 2 if failed else 0
+
+
+@dataclass
+class Info:
+    """Show the bundled styles, or what one model is."""
+
+    style: str | None = None
+    """A bundled style, a folder with a model, or a Hub repository (owner/name)."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        from hfstyle.hub import bundled_models
+
+        names = [self.style] if self.style is not None else bundled_models()
+        facts = [_facts(name) for name in names]
+        if self.json:
+            print(json.dumps(facts[0] if self.style is not None else facts, indent=2))
+            return 0
+        for fact in facts:
+            print(fact["name"])
+            for key, value in fact.items():
+                if key != "name":
+                    print(f"  {key:<12} {value}")
+        return 0
+
+
+@dataclass
+class App:
+    """Open the studio in the browser."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 lets other machines in."""
+    port: int | None = None
+    """Port; the first free one from 7860 where not given."""
+    share: bool = False
+    """Make a public link through Gradio's servers."""
+    browser: bool = False
+    """Open a browser window."""
+
+    def run(self) -> int:
+        from hfstyle.studio import launch
+
+        launch(host=self.host, port=self.port, share=self.share, inbrowser=self.browser)
+        return 0
+
+
+COMMANDS = {"stylize": Stylize, "info": Info, "app": App}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns the exit code: 2 for bad input, 130 when interrupted."""
+    try:
+        command = tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="hfstyle",
+            description="Photographs into paintings.",
+            args=arguments,
+            config=(FlagCreatePairsOff,),
+        )
+        return command.run()
+    except HfstyleError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # Whoever read our output has gone; so does the interpreter's last flush.
+        sys.stdout = None
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    photo: str
+    output: str
+
+
+def _plan(options: Stylize) -> list[_Job]:
+    """Which file becomes which, checked as a whole before any work is done."""
+    if not options.photos:
+        raise OptionError("name at least one photo: a file, a folder, a pattern, or - for standard input")
+    style = Path(options.style).name
+    jobs: list[_Job] = []
+    several = len(options.photos) > 1 or Path(options.photos[0]).is_dir() or _is_pattern(options.photos[0])
+    for given in options.photos:
+        if given == STDIO:
+            output = options.output or STDIO
+            jobs.append(
+                _Job(STDIO, str(Path(output, f"stdin-{style}.png")) if several and output != STDIO else output)
+            )
+            continue
+        for path, relative in _expand(given):
+            name = f"{path.stem}-{style}.png"
+            if options.output == STDIO:
+                output = STDIO
+            elif options.output is None:
+                # A folder of its own: else a second run would stylise the paintings of the first.
+                base = path.parent if relative is None else Path(f"{given.rstrip('/')}-{style}", relative).parent
+                output = str(base / name)
+            elif several or Path(options.output).is_dir() or options.output.endswith("/"):
+                output = str(Path(options.output, relative or path.name).parent / name)
+            else:
+                output = options.output
+            jobs.append(_Job(str(path), output))
+    if sum(job.output == STDIO for job in jobs) > 1:
+        raise OptionError("only one picture can go to standard output")
+    outputs = [job.output for job in jobs]
+    if twice := next((output for output in outputs if outputs.count(output) > 1), None):
+        raise OptionError(f"two photos would both become {twice}; stylise them into different folders")
+    if not options.overwrite and (
+        existing := [output for output in outputs if output != STDIO and Path(output).exists()]
+    ):
+        more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
+        raise OptionError(f"{existing[0]} exists{more}; pass --overwrite to replace it")
+    return jobs
+
+
+def _expand(given: str) -> list[tuple[Path, Path | None]]:
+    """Picture files that an argument means, each with its path inside the folder that was given, if one was."""
+    from hfstyle.images import list_images
+
+    path = Path(given)
+    if path.is_dir():
+        found = [(picture, picture.relative_to(path)) for picture in list_images(path)]
+        if not found:
+            raise ImageError(f"{given} has no pictures")
+        return found
+    if not path.exists() and _is_pattern(given):
+        matches = [Path(match) for match in sorted(glob.glob(given, recursive=True)) if Path(match).is_file()]
+        if not matches:
+            raise ImageError(f"no file matches {given}")
+        return [(match, None) for match in matches]
+    return [(path, None)]
+
+
+def _is_pattern(given: str) -> bool:
+    return any(character in given for character in "*?[") and not Path(given).exists()
+
+
+def _complain(sentence: str) -> int:
+    from tqdm import tqdm
+
+    tqdm.write(f"error: {sentence}", file=sys.stderr)
+    return 1
+
+
+def _reduced(painting: Any) -> str:
+    width, height = painting.info["stylized_size"]
+    return "" if (width, height) == painting.size else f" (stylised at {width}x{height}; --max-pixels allows more)"
+
+
+def _device(name: str | None) -> Any:
+    import torch
+
+    if name is None:
+        return None
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise OptionError(f"there is no device {name!r} here") from error
+    return device
+
+
+def _facts(name: str) -> dict[str, Any]:
+    """What `hfstyle info` says of a model."""
+    import torch
+    from huggingface_hub import ModelCard
+
+    from hfstyle.auto import model_class
+    from hfstyle.hub import CONFIG_NAME, VERSION_KEY, ModelFiles
+
+    files = ModelFiles(name)
+    config = files.config()
+    cls = model_class(config, files.describe(CONFIG_NAME))
+    with torch.device("meta"):  # counts parameters without memory for them
+        model = cls.from_config(config)
+    facts = {
+        "name": name,
+        "class": cls.__name__,
+        "parameters": model.num_parameters,
+        "config": model.config.to_dict(),
+        "made with": f"hfstyle {config.get(VERSION_KEY)}",
+    }
+    with contextlib.suppress(ValueError):  # a card that is not one says nothing
+        card = ModelCard(files.card() or "", ignore_metadata_errors=True)
+        title = next((line.removeprefix("# ") for line in card.text.splitlines() if line.startswith("# ")), None)
+        facts |= {"title": title, "license": card.data.get("license"), "tags": card.data.get("tags")}
+    return facts

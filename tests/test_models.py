@@ -1,0 +1,266 @@
+"""One suite that every model class must pass: loading, saving, strictness, types, determinism."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator, bundled_models
+from hfstyle.auto import MODEL_CLASSES
+from hfstyle.errors import ConfigError, HfstyleError, ModelNotFoundError, OptionError, WeightsError
+from hfstyle.hub import CONFIG_NAME, WEIGHTS_NAME
+
+TINY = {
+    "CycleGANGenerator": {"ngf": 4, "n_blocks": 1},
+    "PatchGANDiscriminator": {"ndf": 4, "n_layers": 2},
+}
+
+
+def test_every_class_is_in_the_suite():
+    assert TINY.keys() == MODEL_CLASSES.keys()
+
+
+@pytest.fixture(params=sorted(MODEL_CLASSES))
+def model(request):
+    torch.manual_seed(0)
+    return MODEL_CLASSES[request.param](**TINY[request.param]).eval()
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    model.save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def edit_config(folder, **changes):
+    config = json.loads((folder / CONFIG_NAME).read_text())
+    config |= changes
+    config = {key: value for key, value in config.items() if value is not ...}
+    (folder / CONFIG_NAME).write_text(json.dumps(config))
+
+
+def output(model, size=(32, 48)):
+    channels = model.config.in_channels
+    pixels = torch.linspace(-1, 1, channels * size[0] * size[1]).reshape(1, channels, *size)
+    with torch.inference_mode():
+        return model(pixels.to(model.dtype))
+
+
+# ---- saving and loading ----------------------------------------------------------------------------------------------
+def test_what_is_saved_is_what_is_loaded(model, folder):
+    loaded = type(model).from_pretrained(folder)
+    assert loaded.config == model.config
+    assert not loaded.training and loaded.dtype == torch.float32
+    assert torch.equal(output(loaded), output(model))
+    assert {path.name for path in folder.iterdir()} == {CONFIG_NAME, WEIGHTS_NAME, "README.md"}
+
+
+def test_auto_model_finds_the_class(model, folder):
+    loaded = AutoModel.from_pretrained(str(folder))
+    assert type(loaded) is type(model)
+    assert torch.equal(output(loaded), output(model))
+    fresh = AutoModel.from_config(json.loads((folder / CONFIG_NAME).read_text()))
+    assert type(fresh) is type(model) and fresh.config == model.config
+
+
+def test_saving_a_loaded_model_changes_no_byte(model, folder, tmp_path):
+    type(model).from_pretrained(folder).save_pretrained(tmp_path / "again")
+    for name in (CONFIG_NAME, WEIGHTS_NAME):
+        assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_half_precision_on_disk(model, tmp_path):
+    model.save_pretrained(tmp_path, dtype=torch.float16, variant="fp16")
+    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["model.fp16.safetensors"]
+    assert {t.dtype for t in load_file(tmp_path / "model.fp16.safetensors").values() if t.is_floating_point()} == {
+        torch.float16
+    }
+    loaded = type(model).from_pretrained(tmp_path, variant="fp16")
+    assert loaded.dtype == torch.float32
+    torch.testing.assert_close(output(loaded), output(model), atol=0.02, rtol=0.05)
+    assert type(model).from_pretrained(tmp_path, variant="fp16", dtype="auto").dtype == torch.float16
+    assert type(model).from_pretrained(tmp_path, variant="fp16", dtype=torch.float64).dtype == torch.float64
+    with pytest.raises(ModelNotFoundError, match=r"no model\.safetensors"):
+        type(model).from_pretrained(tmp_path)
+
+
+def test_subfolders(model, tmp_path):
+    model.save_pretrained(tmp_path / "a" / "b")
+    assert torch.equal(output(type(model).from_pretrained(tmp_path, subfolder="a/b")), output(model))
+    for outside in ("../a", "/a", "a/../../b"):
+        with pytest.raises(OptionError, match="inside"):
+            type(model).from_pretrained(tmp_path, subfolder=outside)
+
+
+def test_saving_leaves_an_existing_card_alone_unless_told(model, folder):
+    (folder / "README.md").write_text("mine")
+    model.save_pretrained(folder)
+    assert (folder / "README.md").read_text() == "mine"
+    model.save_pretrained(folder, card="new")
+    assert (folder / "README.md").read_text() == "new"
+
+
+def test_a_save_that_fails_leaves_the_old_files(model, folder, monkeypatch):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    for parameter in model.parameters():
+        parameter.data.zero_()
+    with pytest.raises(OSError, match="No space"):
+        model.save_pretrained(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_device_is_chosen_or_taken(model, folder):
+    assert type(model).from_pretrained(folder).device.type in ("cpu", "cuda", "mps", "xpu", "npu")
+    assert type(model).from_pretrained(folder, device="meta").device.type == "meta"
+
+
+def test_output_does_not_depend_on_the_run_or_the_batch(model):
+    once = output(model)
+    assert torch.equal(once, output(model))
+    pixels = torch.rand(3, model.config.in_channels, 32, 32) * 2 - 1
+    with torch.inference_mode():
+        torch.testing.assert_close(model(pixels)[1:2], model(pixels[1:2]), atol=1e-5, rtol=1e-4)
+
+
+# ---- strictness ------------------------------------------------------------------------------------------------------
+def test_a_missing_tensor_is_named(model, folder):
+    state = load_file(folder / WEIGHTS_NAME)
+    name = sorted(state)[0]
+    del state[name]
+    save_file(state, folder / WEIGHTS_NAME)
+    with pytest.raises(WeightsError, match=f"lacks tensors.*{name}"):
+        type(model).from_pretrained(folder)
+
+
+def test_a_surplus_tensor_is_named(model, folder):
+    save_file(load_file(folder / WEIGHTS_NAME) | {"extra.weight": torch.ones(1)}, folder / WEIGHTS_NAME)
+    with pytest.raises(WeightsError, match=r"does not ask for: extra\.weight"):
+        type(model).from_pretrained(folder)
+
+
+def test_a_misshapen_tensor_is_named(model, folder):
+    state = load_file(folder / WEIGHTS_NAME)
+    name = sorted(state)[0]
+    save_file(state | {name: torch.ones(2, 3)}, folder / WEIGHTS_NAME)
+    with pytest.raises(WeightsError, match=rf"{name} has shape \(2, 3\)"):
+        type(model).from_pretrained(folder)
+
+
+def test_unknown_and_missing_config_keys_are_named(model, folder):
+    edit_config(folder, colour="blue")
+    with pytest.raises(ConfigError, match="does not know: colour"):
+        type(model).from_pretrained(folder)
+    edit_config(folder, colour=..., in_channels=...)
+    with pytest.raises(ConfigError, match="needs: in_channels"):
+        AutoModel.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("value", ["three", 3.0, True, None, [3], 0, -1, 10**9])
+def test_wrong_config_values_are_refused(model, folder, value):
+    edit_config(folder, in_channels=value)
+    with pytest.raises(ConfigError, match="in_channels must"):
+        type(model).from_pretrained(folder)
+
+
+def test_a_class_mismatch_names_both(model, folder):
+    other = next(cls for cls in MODEL_CLASSES.values() if cls is not type(model))
+    with pytest.raises(ConfigError, match=f"holds a {type(model).__name__}, not a {other.__name__}"):
+        other.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("name", [None, "os.system", "PreTrainedModel", ["x"], ...])
+def test_a_config_cannot_name_any_class(folder, name):
+    edit_config(folder, _class_name=name)
+    with pytest.raises(ConfigError, match="known are|not a"):
+        AutoModel.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "nul", "[" * 100_000, "\ufeff{}"])
+def test_a_config_that_is_not_a_config(model, folder, text):
+    (folder / CONFIG_NAME).write_text(text)
+    with pytest.raises(ConfigError, match=r"config\.json of"):
+        type(model).from_pretrained(folder)
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"\x80\x02}q\x00.", b"\xff" * 8 + b"{}", b"\x02" + bytes(7) + b"{}x"])
+def test_weights_that_are_not_safetensors(model, folder, data):
+    (folder / WEIGHTS_NAME).write_bytes(data)
+    with pytest.raises(WeightsError):
+        type(model).from_pretrained(folder)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text(max_size=8), max_size=4))
+def test_no_config_crashes_the_reader(config):
+    for name, options in TINY.items():
+        config = {"_class_name": name, **MODEL_CLASSES[name](**options).config.to_dict(), **config}
+        try:
+            AutoModel.from_config({**config, "in_channels": 3})
+        except HfstyleError as error:
+            assert "\n" not in str(error)
+
+
+def test_an_absurd_config_costs_no_memory(folder, model, tmp_path):
+    largest = {"ngf": 512, "n_blocks": 64} if isinstance(model, CycleGANGenerator) else {"ndf": 512, "n_layers": 6}
+    edit_config(folder, **largest)
+    script = """if True:
+        import resource, sys
+        resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
+        from hfstyle import AutoModel
+        from hfstyle.errors import WeightsError
+        try:
+            AutoModel.from_pretrained(sys.argv[1])
+        except WeightsError as error:
+            print(error)
+    """
+    result = subprocess.run([sys.executable, "-c", script, folder], capture_output=True, text=True)
+    assert "the config asks for" in result.stdout or "lacks tensors" in result.stdout, result.stderr
+
+
+# ---- names -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["./nowhere", "/nowhere/at/all", "~/nowhere", "a/b/c", "..", "C:\\models\\x"])
+def test_what_looks_like_a_path_is_never_asked_of_the_hub(hub, name):
+    with pytest.raises(ModelNotFoundError, match="there is no folder|is not a model"):
+        AutoModel.from_pretrained(name)
+    assert not hub.log
+
+
+def test_an_unknown_word_lists_the_bundled_models(hub):
+    with pytest.raises(ModelNotFoundError, match="no bundled model named 'rococo'.*owner/name"):
+        AutoModel.from_pretrained("rococo")
+    assert not hub.log
+
+
+def test_a_file_is_not_a_model(folder):
+    with pytest.raises(ModelNotFoundError, match="is a file"):
+        AutoModel.from_pretrained(folder / WEIGHTS_NAME)
+
+
+def test_a_folder_comes_before_a_bundled_name(folder, monkeypatch):
+    name = bundled_models()[0]
+    monkeypatch.chdir(folder.parent)
+    folder.rename(folder.parent / name)
+    assert AutoModel.from_pretrained(name).config.to_dict().keys() >= {"in_channels"}
+    assert AutoModel.from_pretrained(name).num_parameters < 10_000  # the tiny one
+
+
+def test_options_and_configs(model):
+    cls = type(model)
+    assert cls(cls.Config(**TINY[cls.__name__])).config == model.config
+    with pytest.raises(ConfigError, match="unknown option; it knows in_channels"):
+        cls(colour="blue")
+    with pytest.raises(OptionError, match="not both"):
+        cls(model.config, in_channels=3)
+    with pytest.raises(TypeError, match="from_pretrained"):
+        AutoModel()
+
+
+def test_discriminators_and_generators_are_apart():
+    assert hasattr(CycleGANGenerator, "stylize") and not hasattr(PatchGANDiscriminator, "stylize")
