@@ -22,9 +22,9 @@ class AutoModel:
     @staticmethod
     def from_pretrained(name_or_path: str | os.PathLike, **options: Any) -> PreTrainedModel:
         """See `PreTrainedModel.from_pretrained`, whose options it takes."""
-        keys = ("revision", "subfolder", "token", "cache_dir", "local_files_only", "force_download")
-        files = ModelFiles(name_or_path, **{key: options[key] for key in keys if key in options})
-        return model_class(files.config(), files.describe(CONFIG_NAME)).from_pretrained(name_or_path, **options)
+        loading = {key: options.pop(key) for key in ("variant", "dtype", "device") if key in options}
+        files = ModelFiles(name_or_path, **options)
+        return model_class(files.config(), files.describe(CONFIG_NAME)).from_files(files, **loading)
 
     @staticmethod
     def from_config(config: dict[str, Any]) -> PreTrainedModel:

@@ -77,12 +77,13 @@ class Card:
         return _TEMPLATE.render(values)
 
 
-def default_card(class_name: str) -> str:
-    """The card of a model of which nothing is known but its class."""
+def default_card(class_name: str, name: str = "owner/name") -> str:
+    """The card of a model of which nothing is known but its class, and what `from_pretrained` takes."""
     return str(
         Card(
             title=class_name,
-            summary=f"A `{class_name}` made with [hfstyle](https://github.com/hfstyle/hfstyle).",
+            name=name,
+            summary=f"A `{class_name}` made with hfstyle.",
             tags=[class_name.removesuffix("Generator").removesuffix("Discriminator").lower()],
             image_to_image=class_name.endswith("Generator"),
         )

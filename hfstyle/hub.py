@@ -37,6 +37,7 @@ CLASS_KEY = "_class_name"
 VERSION_KEY = "_hfstyle_version"
 MAX_CONFIG_BYTES = 2**20
 
+SNAPSHOT = re.compile(r"/snapshots/([0-9a-f]{40})/")
 REPO_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
@@ -170,6 +171,18 @@ class PreTrainedModel(nn.Module):
             HubError: The Hub refused or could not be reached.
         """
         files = ModelFiles(name_or_path, revision, subfolder, token, cache_dir, local_files_only, force_download)
+        return cls.from_files(files, variant=variant, dtype=dtype, device=device)
+
+    @classmethod
+    def from_files(
+        cls,
+        files: "ModelFiles",
+        *,
+        variant: str | None = None,
+        dtype: torch.dtype | Literal["auto"] | None = None,
+        device: str | torch.device | None = None,
+    ) -> Self:
+        """Load a model from files that are known already. See `from_pretrained`."""
         config = files.config()
         _check_class(cls, config, files.describe(CONFIG_NAME))
         config = cls.Config.from_dict(config, files.describe(CONFIG_NAME))
@@ -178,7 +191,12 @@ class PreTrainedModel(nn.Module):
         # comparing it with the file's header before anything is allocated.
         with torch.device("meta"):
             model = cls(config)
-        state = _read_weights(path, model.state_dict(), files.describe(path.name))
+        try:
+            state = _read_weights(path, model.state_dict(), files.describe(path.name))
+        except WeightsError as error:
+            if files.folder is not None or not isinstance(error.__cause__, SafetensorError):
+                raise
+            raise WeightsError(f"{error}; force_download=True fetches it again") from error.__cause__
         model.load_state_dict(state, assign=True)
         if dtype != "auto":
             model.to(dtype or torch.float32)
@@ -255,7 +273,12 @@ class PreTrainedModel(nn.Module):
             HubError: The Hub refused or could not be reached.
         """
         with tempfile.TemporaryDirectory() as folder:
-            self.save_pretrained(Path(folder, subfolder), variant=variant, dtype=dtype, card=card)
+            subfolder = _check_subfolder(subfolder)
+            own_card = card if card is not None else default_card(type(self).__name__, repo_id)
+            self.save_pretrained(Path(folder, subfolder), variant=variant, dtype=dtype, card=own_card)
+            if subfolder and card is None:
+                # A repository has one card, at its top: another would tell how to load the wrong model.
+                Path(folder, subfolder, CARD_NAME).unlink()
             return push_folder(
                 folder,
                 repo_id,
@@ -285,9 +308,10 @@ class ModelFiles:
         self.subfolder = _check_subfolder(subfolder)
         self.folder = _find_folder(self.name)
         self.revision = revision
+        self._config: dict[str, Any] | None = None
         self.download_options = {
             "revision": revision,
-            "token": token,
+            "token": _clean_token(token),
             "cache_dir": cache_dir,
             "local_files_only": local_files_only,
             "force_download": force_download,
@@ -304,8 +328,8 @@ class ModelFiles:
             if not path.is_file():
                 raise ModelNotFoundError(f"{path.parent} is not a model: it has no {file}")
             return path
-        with _one_sentence(self.name, revision=self.revision, file=file):
-            return Path(
+        with _one_sentence(self.name, revision=self.revision, file="/".join(filter(None, (self.subfolder, file)))):
+            path = Path(
                 hf_hub_download(
                     self.name,
                     file,
@@ -315,9 +339,18 @@ class ModelFiles:
                     **self.download_options,
                 )
             )
+        # From here on this very commit: somebody may push between the config and the weights.
+        if commit := SNAPSHOT.search(path.as_posix()):
+            self.download_options["revision"] = commit[1]
+        return path
 
     def config(self) -> dict[str, Any]:
-        """The contents of `config.json`."""
+        """The contents of `config.json`, read once."""
+        if self._config is None:
+            self._config = self._read_config()
+        return self._config
+
+    def _read_config(self) -> dict[str, Any]:
         path = self.path(CONFIG_NAME)
         try:
             if path.stat().st_size > MAX_CONFIG_BYTES:
@@ -377,12 +410,14 @@ def push_folder(
     """
     if not REPO_ID.fullmatch(repo_id):
         raise OptionError(f"a Hub repository is written owner/name, not {repo_id!r:.100}")
-    api = HfApi(token=token, library_name="hfstyle", library_version=__version__)
+    if create_pr and revision is not None:
+        raise OptionError(f"a pull request to {repo_id} is made from main: give create_pr or revision, not both")
+    api = HfApi(token=_clean_token(token), library_name="hfstyle", library_version=__version__)
     with _one_sentence(repo_id, revision=revision):
         api.create_repo(repo_id, private=private, exist_ok=True)
-        if revision is not None and not create_pr:
+        if revision is not None and not revision.startswith("refs/"):  # refs/pr/1 is there or cannot be made
             api.create_branch(repo_id, branch=revision, exist_ok=True)
-        ignore = ["checkpoint-*/*", "training_state.pt", ".*"]
+        ignore = [pattern for name in ("checkpoint-*/*", "training_state.pt", ".*") for pattern in (name, f"*/{name}")]
         if keep_card and api.file_exists(repo_id, CARD_NAME, revision=revision):
             ignore.append(CARD_NAME)
         commit = api.upload_folder(
@@ -466,52 +501,112 @@ def _some(names: list[str], most: int = 5) -> str:
     return ", ".join(name[:80] if name.isprintable() else f"{name!r:.80}" for name in names[:most]) + more
 
 
+def _clean_token(token: str | bool | None) -> str | bool | None:
+    """The token without the newline of the file that it came from.
+
+    Raises:
+        OptionError: It cannot be one. (Sent all the same, it would be quoted in the client's error.)
+    """
+    if not isinstance(token, str):
+        return token
+    token = token.strip()
+    if not re.fullmatch("[!-~]+", token):
+        raise OptionError("the Hub token is empty or has spaces or other characters that no token has")
+    return token
+
+
 @contextlib.contextmanager
 def _one_sentence(repo_id: str, revision: str | None = None, file: str = "") -> Iterator[None]:
-    """Turn the Hub client's many errors into one sentence each. Order matters: the special before the general."""
-    at = f" at revision {revision}" if revision else ""
+    """Turn the Hub client's many errors into one sentence each; `file` is what was to be downloaded, if anything."""
     try:
         yield
-    except hub_errors.GatedRepoError as error:
-        raise HubError(
-            f"{repo_id} is gated: accept its terms on the Hub, then log in with `hf auth login` or pass token="
-        ) from error
-    except hub_errors.RepositoryNotFoundError as error:
-        raise ModelNotFoundError(
-            f"there is no {repo_id} on the Hub, or it is private and the token may not see it: check the name, "
-            "or log in with `hf auth login`"
-        ) from error
-    except hub_errors.RevisionNotFoundError as error:
-        raise ModelNotFoundError(f"{repo_id} on the Hub has no branch, tag or commit {revision}") from error
-    except hub_errors.LocalEntryNotFoundError as error:
-        raise HubError(
-            f"{file} of {repo_id}{at} is not in the local cache, and the Hub could not be reached or is switched off"
-        ) from error
-    except hub_errors.EntryNotFoundError as error:
-        raise ModelNotFoundError(f"{repo_id} on the Hub{at} has no {file}, so it is not an hfstyle model") from error
-    except hub_errors.HfHubHTTPError as error:
-        raise HubError(_status_sentence(repo_id, error)) from error
-    except (hub_errors.HFValidationError, hub_errors.LocalTokenNotFoundError) as error:
-        raise HubError(f"{repo_id}: {str(error).splitlines()[0]}") from error
-    except hub_errors.OfflineModeIsEnabled as error:
-        raise HubError(f"the Hub is switched off (HF_HUB_OFFLINE is set), so {repo_id} cannot be reached") from error
-    except (httpx2.HTTPError, ConnectionError, TimeoutError) as error:
-        raise HubError(f"the connection to the Hub failed while asking for {repo_id}; try again later") from error
-    except (ValueError, OSError) as error:
-        # The client raises these for an answer that is not JSON and for a download of the wrong length.
-        raise HubError(
-            f"{repo_id}: {str(error).splitlines()[0] if str(error) else type(error).__name__:.200}"
-        ) from error
+    except Exception as error:
+        translated = _translated(_reason(error), repo_id, revision, file)
+        if translated is None:
+            raise
+        raise translated from error
 
 
-def _status_sentence(repo_id: str, error: hub_errors.HfHubHTTPError) -> str:
+def _reason(error: Exception) -> Exception:
+    """What the Hub said, where the client wrapped it into an error that says less."""
+    cause = error.__cause__
+    if isinstance(error, hub_errors.LocalEntryNotFoundError):
+        said_more = isinstance(cause, (hub_errors.HfHubHTTPError, hub_errors.FileMetadataError))
+    elif isinstance(error, RuntimeError) or "above error" in str(error):  # a failed upload; force_download
+        said_more = isinstance(cause, (hub_errors.HfHubHTTPError, httpx2.HTTPError, OSError))
+    else:
+        said_more = False
+    return cause if said_more else error
+
+
+def _translated(error: Exception, repo_id: str, revision: str | None, file: str) -> Exception | None:
+    """The error in one sentence, None for one that the Hub has no part in. Order matters: the special before the general."""
+    at = f" at revision {revision}" if revision else ""
+    match error:
+        case hub_errors.GatedRepoError():
+            return HubError(
+                f"{repo_id} is gated: accept its terms on the Hub, then log in with `hf auth login` or pass token="
+            )
+        case hub_errors.RepositoryNotFoundError():
+            return ModelNotFoundError(
+                f"there is no {repo_id} on the Hub, or it is private and the token may not see it: check the name, "
+                "or log in with `hf auth login`"
+            )
+        case hub_errors.RevisionNotFoundError():
+            return ModelNotFoundError(f"{repo_id} on the Hub has no branch, tag or commit {revision}")
+        case hub_errors.LocalEntryNotFoundError():
+            return HubError(
+                f"{file} of {repo_id}{at} is not in the local cache, and the Hub could not be reached or is switched "
+                "off"
+            )
+        case hub_errors.EntryNotFoundError():
+            return ModelNotFoundError(f"{repo_id} on the Hub{at} has no {file}, which an hfstyle model needs")
+        case hub_errors.HfHubHTTPError():
+            return HubError(_status_sentence(repo_id, error, writing=not file))
+        case hub_errors.HFValidationError() | hub_errors.LocalTokenNotFoundError():
+            return HubError(f"{repo_id}: {_first_line(error)}")
+        case hub_errors.OfflineModeIsEnabled():
+            return HubError(f"the Hub is switched off (HF_HUB_OFFLINE is set), so {repo_id} cannot be reached")
+        case httpx2.HTTPError() | ConnectionError() | TimeoutError():
+            return HubError(
+                f"the Hub could not be reached, or the connection broke, while asking for {repo_id}; try again later"
+            )
+        case json.JSONDecodeError() | hub_errors.FileMetadataError() | KeyError() | TypeError() | AttributeError():
+            # A login page of the network, or a server that is no Hub: the client trips over what is not in the answer.
+            return HubError(
+                f"the answer for {repo_id} is not that of a Hub: check HF_ENDPOINT, and that no login page is in "
+                "between"
+            )
+        case ValueError() if isinstance(error.__cause__, hub_errors.BadRequestError):
+            return HubError(f"{repo_id}: {' '.join(str(error).split()):.250}")  # says which line of the card is wrong
+        case ValueError() | OSError() | RuntimeError():
+            # Among others a download of the wrong length.
+            return HubError(f"{repo_id}: {_first_line(error)}")
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return f"{next(iter(str(error).splitlines()), type(error).__name__):.200}"
+
+
+def _status_sentence(repo_id: str, error: hub_errors.HfHubHTTPError, writing: bool) -> str:
     status = getattr(error.response, "status_code", None)
-    return {
-        401: f"the Hub does not accept the token for {repo_id}: log in with `hf auth login` or pass another token",
-        402: f"the Hub asks for a paid plan to do this with {repo_id}",
-        403: f"the token may not do this with {repo_id}: it needs write access to that account",
-        409: f"{repo_id} was changed by somebody else at the same moment; try again",
-        412: f"{repo_id} was changed by somebody else at the same moment; try again",
-        413: f"the Hub refused {repo_id}: too large",
-        429: f"the Hub asks to slow down (too many requests for {repo_id}); try again in a few minutes",
-    }.get(status, f"the Hub failed to answer for {repo_id} (HTTP {status}); try again later")
+    match status:
+        case 400 | 422:
+            reason = " ".join((error.server_message or "bad request").split())
+            return f"the Hub refuses this for {repo_id}: {reason:.200}"
+        case 401:
+            return f"the Hub does not accept the token for {repo_id}: log in with `hf auth login` or pass another"
+        case 402:
+            return f"the Hub asks for a paid plan to do this with {repo_id}"
+        case 403 if writing:
+            return f"the token may not do this with {repo_id}: it needs write access to that account"
+        case 403:
+            return f"the Hub refuses access to {repo_id} (HTTP 403): log in with `hf auth login` or pass another token"
+        case 409 | 412 if writing:
+            return f"{repo_id} was changed by somebody else at the same moment; try again"
+        case 413:
+            return f"the Hub refused {repo_id}: too large"
+        case 429:
+            return f"the Hub asks to slow down (too many requests for {repo_id}); try again in a few minutes"
+    return f"the Hub failed to answer for {repo_id} (HTTP {status}); try again later"

@@ -234,16 +234,20 @@ def keep_color(painting: Image.Image, photo: Image.Image) -> Image.Image:
 
 
 def contact_sheet(rows: list[list[Image.Image]], cell: int = 256, gap: int = 4) -> Image.Image:
-    """Pictures in rows on white, each fitted into a square of `cell` pixels."""
-    if not rows or not any(rows):
-        raise OptionError("a contact sheet needs at least one picture")
-    columns = max(len(row) for row in rows)
-    sheet = Image.new("RGB", (columns * (cell + gap) - gap, len(rows) * (cell + gap) - gap), "white")
-    for y, row in enumerate(rows):
-        for x, image in enumerate(row):
-            fitted = ImageOps.contain(image.convert("RGB"), (cell, cell), Image.Resampling.LANCZOS)
-            left, top = (cell - fitted.width) // 2, (cell - fitted.height) // 2
-            sheet.paste(fitted, (x * (cell + gap) + left, y * (cell + gap) + top))
+    """Pictures in rows on white, each fitted into a square of `cell` pixels; a row is as high as its highest picture."""
+    if not rows or not all(rows):
+        raise OptionError("a contact sheet needs at least one picture in each row")
+    box = (cell, cell)
+    fitted = [[ImageOps.contain(image.convert("RGB"), box, Image.Resampling.LANCZOS) for image in row] for row in rows]
+    heights = [max(image.height for image in row) for row in fitted]
+    width = max(map(len, fitted)) * (cell + gap) - gap
+    sheet = Image.new("RGB", (width, sum(heights) + gap * (len(rows) - 1)), "white")
+    top = 0
+    for row, height in zip(fitted, heights, strict=True):
+        for column, image in enumerate(row):
+            left = column * (cell + gap) + (cell - image.width) // 2
+            sheet.paste(image, (left, top + (height - image.height) // 2))
+        top += height + gap
     return sheet
 
 

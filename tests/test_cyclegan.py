@@ -92,7 +92,9 @@ def test_resize_leaves_no_checkerboard():
     assert roughness["resize"] < 1e-5 < roughness["transpose"]
 
 
-@pytest.mark.parametrize("options", [{"ngf": 0}, {"n_blocks": 65}, {"norm": "layer"}, {"upsample": None}, {"dropout": 1}])
+@pytest.mark.parametrize(
+    "options", [{"ngf": 0}, {"n_blocks": 65}, {"norm": "layer"}, {"upsample": None}, {"dropout": 1}]
+)
 def test_impossible_options(options):
     with pytest.raises(ConfigError, match=next(iter(options))):
         CycleGANGenerator(**options)

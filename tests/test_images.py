@@ -279,3 +279,11 @@ def test_folders_are_listed_in_order_without_hidden_files(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.touch()
     assert [path.name for path in list_images(tmp_path)] == ["a.jpg", "b.PNG", "c.webp"]
+
+
+def test_a_contact_sheet_shows_each_picture_in_its_place():
+    wide, tall = Image.new("RGB", (80, 20), "red"), Image.new("RGB", (20, 80), "blue")
+    sheet = contact_sheet([[wide, tall], [wide]], cell=40, gap=4)
+    assert sheet.size == (84, 40 + 4 + 10)
+    assert sheet.getpixel((20, 20)) == (255, 0, 0) and sheet.getpixel((64, 20)) == (0, 0, 255)
+    assert sheet.getpixel((20, 49)) == (255, 0, 0) and sheet.getpixel((64, 49)) == (255, 255, 255)

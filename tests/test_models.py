@@ -189,7 +189,9 @@ def test_a_config_that_is_not_a_config(model, folder, text):
         type(model).from_pretrained(folder)
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"\x80\x02}q\x00.", b"\xff" * 8 + b"{}", b"\x02" + bytes(7) + b"{}x"])
+@pytest.mark.parametrize(
+    "data", [b"", b"PK\x03\x04", b"\x80\x02}q\x00.", b"\xff" * 8 + b"{}", b"\x02" + bytes(7) + b"{}x"]
+)
 def test_weights_that_are_not_safetensors(model, folder, data):
     (folder / WEIGHTS_NAME).write_bytes(data)
     with pytest.raises(WeightsError):
@@ -197,7 +199,9 @@ def test_weights_that_are_not_safetensors(model, folder, data):
 
 
 @settings(deadline=None)
-@given(st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text(max_size=8), max_size=4))
+@given(
+    st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text(max_size=8), max_size=4)
+)
 def test_no_config_crashes_the_reader(config):
     for name, options in TINY.items():
         config = {"_class_name": name, **MODEL_CLASSES[name](**options).config.to_dict(), **config}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hfstyle.errors import OptionError
+from hfstyle.hub import REPO_ID
 
 
 @dataclass(kw_only=True)
@@ -79,12 +80,17 @@ class TrainConfig:
     """Photos for the sample sheets. Only with these is a sheet published in the card, since those of --source may not
     be yours to publish."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raises OptionError for a value outside its range, before any work is done."""
         self._at_least(1, "max_steps", "batch_size", "gradient_accumulation", "log_every", "checkpoints_limit")
         self._at_least(
             0, "checkpoint_every", "sample_every", "threads", "seed", "lr", "lr_discriminator", "num_workers"
         )
         self._at_most(1, "decay_start", "ema", "beta1")
+        if self.push_to_hub is not None and not REPO_ID.fullmatch(self.push_to_hub):
+            raise OptionError(f"--push-to-hub takes owner/name, not {self.push_to_hub!r:.100}")
+        if self.about is not None and not self.about.is_file():
+            raise OptionError(f"cannot read --about {self.about}: there is no such file")
 
     def _at_least(self, low: float, *names: str) -> None:
         for name in names:
@@ -132,8 +138,8 @@ class UnpairedConfig(TrainConfig):
     aspect_jitter: float = 0.0
     """Stretch pictures by up to this part; 0.1 hides that a data set was squashed to squares."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def check(self) -> None:
+        super().check()
         self._at_least(32, "crop")
         self._at_most(1, "inner_crop", "aspect_jitter")
         low, high = self.resize

@@ -46,8 +46,8 @@ class CycleGANTrainConfig(UnpairedConfig):
     pool_size: int = 50
     """Past fakes that the discriminators are shown. (The paper: 50.)"""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def check(self) -> None:
+        super().check()
         self._at_least(0, "lambda_cycle", "lambda_identity", "lambda_tv", "cycle_noise", "pool_size")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object, set_seed
 from PIL import Image
 from torch import nn
@@ -39,6 +40,7 @@ class Trainer:
     """Trains one method. `Trainer(CycleGAN, config).train()` leaves a folder that `from_pretrained` loads."""
 
     def __init__(self, method_class: type, config: UnpairedConfig):
+        config.check()
         self.config = config
         self.accelerator = _accelerator(config)
         if self.accelerator.num_processes == 1:
@@ -74,6 +76,13 @@ class Trainer:
         self.step = 0
         if self.resume_from is not None:
             self._load_state(self.resume_from)
+        if self.main:
+            precision = {"no": "float32"}.get(self.accelerator.mixed_precision, self.accelerator.mixed_precision)
+            processes = f"{self.accelerator.num_processes} processes, " if self.accelerator.num_processes > 1 else ""
+            print(
+                f"{len(self.photos)} photos, {len(self.paintings)} paintings; training in {precision} on "
+                f"{self.accelerator.device.type}, {processes}{torch.get_num_threads()} threads"
+            )
 
     def train(self) -> None:
         """Run to `max_steps`, then save and, where asked, push."""
@@ -367,6 +376,8 @@ def _accelerator(config: UnpairedConfig) -> Accelerator:
         else:
             bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
         precision = "bf16" if bf16 else "no"
+    # A notebook may train twice with different precisions; accelerate alone would refuse the second.
+    AcceleratorState._reset_state()
     try:
         return Accelerator(mixed_precision=precision, cpu=config.cpu, log_with=track, project_dir=str(config.output))
     except (ImportError, ValueError) as error:

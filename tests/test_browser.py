@@ -1,0 +1,421 @@
+"""The studio as its visitors meet it: in headless Chromium, with the mouse, the keyboard and a phone's screen.
+
+Every test leaves a picture of the page in tests/screenshots/, to be looked at.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("gradio", reason="the extra 'app' is not installed")
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+from hfstyle import AutoModel
+from hfstyle.studio import text
+from hfstyle.studio.painter import EXAMPLES
+from hfstyle.studio.stylise import default_style
+
+from test_studio import bomb, running_studio, same_pixels, small_photo
+
+pytestmark = pytest.mark.browser
+
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
+SECONDS = 1000
+PATIENCE = 60 * SECONDS
+"""How long to wait for a painting on a busy machine."""
+
+OpenPage = Callable[..., sync_api.Page]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        if os.environ.get("HFSTYLE_REQUIRE_BROWSER") == "1":
+            pytest.fail("Chromium is not installed, and HFSTYLE_REQUIRE_BROWSER is set")
+        pytest.skip("Chromium is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def studio(browser, tmp_path_factory):
+    with running_studio(tmp_path_factory.mktemp("studio")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def model():
+    return AutoModel.from_pretrained(default_style())
+
+
+@pytest.fixture
+def open_page(browser, studio) -> Iterator[OpenPage]:
+    """Opens the studio in a fresh browser; afterwards, whatever went wrong unseen fails the test."""
+    contexts, hosts, complaints = [], set(), []
+
+    def open_page(**options) -> sync_api.Page:
+        options = {"viewport": {"width": 1280, "height": 860}, "locale": "en-US", **options}
+        context = browser.new_context(accept_downloads=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20 * SECONDS)
+        page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        page.on("response", lambda answer: complaints.append(answer.url) if answer.status >= 400 else None)
+        page.goto(studio.url)
+        page.locator("#paint").wait_for()
+        page.locator(".languages [aria-pressed=true]").wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert {host.split(":")[0] for host in hosts if host} == {"127.0.0.1"}
+    assert complaints == []
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    return small_photo(tmp_path / "my photo.png", size=(420, 280))
+
+
+def look(page: sync_api.Page, name: str, full: bool = False) -> None:
+    """Keep a picture of the page, once fonts and pictures are there and the pointer's hints are gone."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.evaluate("document.fonts.ready.then(() => true)")
+    page.wait_for_timeout(500)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=full)
+
+
+def choose(page: sync_api.Page, photo: Path) -> None:
+    page.set_input_files("#photo input[type=file]", photo)
+    page.locator("#photo img").wait_for()
+
+
+def paint(page: sync_api.Page) -> None:
+    page.locator("#paint").click()
+    painted(page)
+
+
+def painted(page: sync_api.Page) -> None:
+    page.locator(".comparison").wait_for(timeout=PATIENCE)
+    page.locator("#paint").wait_for(timeout=PATIENCE)
+    page.wait_for_function("[...document.querySelectorAll('.comparison img')].every(image => image.naturalWidth > 0)")
+
+
+def download(page: sync_api.Page) -> sync_api.Download:
+    with page.expect_download() as waiting:
+        page.locator("#download").click()
+    return waiting.value
+
+
+def complaint(page: sync_api.Page) -> str:
+    """What the page says is wrong, and only what a visitor sees of it."""
+    message = page.locator("[data-testid=toast-text]").last
+    message.wait_for()
+    return message.inner_text()
+
+
+def test_photo_in_painting_out(open_page, model, photo, tmp_path):
+    page = open_page()
+    look(page, "desktop-empty", full=True)
+    choose(page, photo)
+    look(page, "desktop-photo")
+    paint(page)
+    look(page, "desktop-painted", full=True)
+    file = download(page)
+    assert file.suggested_filename == f"my photo-{default_style()}.png"
+    file.save_as(tmp_path / "painting.png")
+    same_pixels(tmp_path / "painting.png", model.stylize(photo))
+
+
+def test_strength_and_colours_reach_the_painting(open_page, model, photo, tmp_path):
+    page = open_page()
+    choose(page, photo)
+    paint(page)
+    page.locator("#strength input[type=number]").fill("50")
+    page.locator("#strength input[type=number]").press("Tab")
+    page.locator("#keep-color input").check()
+    before = page.locator(".comparison .after").get_attribute("src")
+    page.locator("#paint").click()
+    page.wait_for_function(
+        "before => document.querySelector('.comparison .after')?.getAttribute('src') !== before",
+        arg=before,
+        timeout=PATIENCE,
+    )
+    painted(page)
+    download(page).save_as(tmp_path / "painting.png")
+    same_pixels(tmp_path / "painting.png", model.stylize(photo, strength=0.5, preserve_color=True))
+
+
+def test_an_example_is_painted_at_a_click(open_page, model, tmp_path):
+    page = open_page()
+    page.get_by_role("button", name="Paint this photo: Seeding").click()
+    painted(page)
+    look(page, "desktop-example")
+    assert page.get_by_text("Clemens Engelhardt, CC0 1.0").is_visible()
+    download(page).save_as(tmp_path / "painting.png")
+    same_pixels(tmp_path / "painting.png", model.stylize(EXAMPLES / "seeding.jpg"))
+
+
+def test_the_comparison_moves_by_mouse_and_by_keyboard(open_page, photo):
+    page = open_page()
+    choose(page, photo)
+    paint(page)
+    handle = page.get_by_role("slider", name="Photo and painting: drag, or use the arrow keys, to compare")
+    handle.focus()
+    for _ in range(10):
+        handle.press("ArrowRight")
+    assert page.locator(".comparison").evaluate("figure => figure.style.getPropertyValue('--cut')") == "60%"
+    box = handle.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    line, figure = page.locator(".comparison .line").bounding_box(), page.locator(".comparison").bounding_box()
+    assert abs(line["x"] + line["width"] / 2 - figure["x"] - figure["width"] * 0.25) < figure["width"] * 0.02
+    look(page, "comparison-moved")
+
+
+def test_the_whole_way_by_keyboard(open_page, photo):
+    page = open_page()
+    choose(page, photo)
+    page.locator("#strength input[type=number]").focus()
+    reached = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.closest('[id]:not([id^=component])')?.id"))
+        if reached[-1] == "paint":
+            break
+    assert reached[-1] == "paint", reached
+    page.keyboard.press("Enter")
+    painted(page)
+
+
+def test_every_control_has_a_name(open_page, photo):
+    page = open_page()
+    choose(page, photo)
+    paint(page)
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("button, input:not([type=file]), a")]
+            .filter(element => element.checkVisibility())
+            .filter(element => !(element.innerText.trim() || element.getAttribute("aria-label") || element.title
+                || element.labels?.length || element.getAttribute("aria-labelledby")))
+            .map(element => element.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []
+
+
+def test_stop_stops(open_page, tmp_path):
+    large = tmp_path / "large.jpg"
+    with Image.open(EXAMPLES / "life.jpg") as example:
+        example.resize((3000, 2000)).save(large)
+    page = open_page()
+    choose(page, large)
+    page.locator("#paint").click()
+    page.locator("#stop").wait_for()
+    page.locator("#photo .progress-bar, #photo .progress-level, #photo .eta-bar").first.wait_for(state="attached")
+    look(page, "desktop-painting")
+    page.locator("#stop").click()
+    page.locator("#paint").wait_for()
+    assert not page.locator("#stop").is_visible() and not page.locator(".comparison").is_visible()
+    page.wait_for_timeout(2 * SECONDS)
+    assert not page.locator(".comparison").is_visible()
+    # The next painting need not wait for the one that was stopped.
+    page.get_by_role("button", name="Paint this photo: Seeding").click()
+    painted(page)
+
+
+def test_a_large_photo_says_that_it_was_painted_smaller(open_page, tmp_path):
+    large = tmp_path / "large.jpg"
+    with Image.open(EXAMPLES / "seeding.jpg") as example:
+        example.resize((2800, 1575)).save(large)
+    page = open_page()
+    choose(page, large)
+    paint(page)
+    assert "painted at 2666 × 1500 and enlarged to its full 2800 × 1575 pixels" in page.locator("#notice").inner_text()
+    look(page, "desktop-large")
+    download(page).save_as(tmp_path / "painting.png")
+    assert Image.open(tmp_path / "painting.png").size == (2800, 1575)
+
+
+def test_another_photo_starts_over(open_page, photo):
+    page = open_page()
+    choose(page, photo)
+    paint(page)
+    page.locator("#another").click()
+    page.locator(".comparison").wait_for(state="hidden")
+    assert not page.locator("#download").is_visible()
+    choose(page, photo)
+    paint(page)
+
+
+def test_a_photo_with_transparency_looks_right(open_page, tmp_path):
+    page = open_page()
+    choose(page, small_photo(tmp_path / "glass.png", "RGBA", size=(420, 280)))
+    paint(page)
+    look(page, "desktop-transparent")
+    download(page).save_as(tmp_path / "painting.png")
+    assert Image.open(tmp_path / "painting.png").mode == "RGBA"
+
+
+def test_a_photo_from_the_camera(open_page):
+    page = open_page(permissions=["camera"])
+    page.get_by_role("button", name="Capture from camera").click()
+    page.locator("#photo").get_by_role("button", name="Click to Access Webcam").click()
+    page.locator("#photo").get_by_role("button", name="capture photo").click(timeout=20 * SECONDS)
+    page.locator("#photo img").wait_for()
+    paint(page)
+
+
+def test_a_bad_file_gets_words(open_page, tmp_path):
+    page = open_page()
+    file = tmp_path / "holiday.jpg"
+    file.write_text("<b>I am not a photo.</b>")
+    page.set_input_files("#photo input[type=file]", file)
+    page.locator("#photo img").wait_for(state="attached")
+    page.locator("#paint").click()
+    assert complaint(page) == "holiday.jpg is not a picture that can be read (JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF)."
+    page.locator("#paint").wait_for()
+    look(page, "desktop-error")
+
+
+def test_no_photo_gets_words(open_page):
+    page = open_page()
+    page.locator("#paint").click()
+    assert complaint(page) == "Choose a photo first."
+
+
+def test_a_bomb_gets_words(open_page, tmp_path):
+    page = open_page()
+    (tmp_path / "bomb.png").write_bytes(bomb())
+    page.set_input_files("#photo input[type=file]", tmp_path / "bomb.png")
+    page.locator("#photo img").wait_for(state="attached")
+    page.locator("#paint").click()
+    assert "megapixels; make it smaller first." in complaint(page)
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "zh-HK", "zh"])
+def test_chinese_for_those_who_read_it(open_page, locale):
+    page = open_page(locale=locale)
+    page.get_by_role("button", name="开始作画").click()
+    assert complaint(page) == text.CATALOGUE["error.no_photo"]["zh-CN"]
+    visible = page.locator("body").inner_text()
+    for key in ("tagline", "photo", "style", "strength", "keep_color", "paint", "examples", "privacy", "style.ukiyoe"):
+        assert text.CATALOGUE[key]["zh-CN"] in visible and text.CATALOGUE[key]["en"] not in visible, key
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
+    look(page, f"chinese-{locale}", full=True)
+
+
+def test_english_for_everybody_else(open_page):
+    page = open_page(locale="de-DE")
+    visible = page.locator("body").inner_text()
+    assert "Strength" in visible and "强度" not in visible and "API" in visible
+    assert "verwenden" not in visible  # Gradio itself speaks German
+
+
+def test_the_language_switch_keeps_the_painting_and_is_remembered(open_page, photo):
+    page = open_page()
+    choose(page, photo)
+    paint(page)
+    page.get_by_role("button", name="中文").click()
+    page.get_by_role("button", name="开始作画").wait_for()
+    assert page.locator(".comparison").is_visible() and page.get_by_text("画作", exact=True).is_visible()
+    look(page, "switched-to-chinese")
+    page.reload()
+    page.get_by_role("button", name="开始作画").wait_for()
+    page.get_by_role("button", name="English").click()
+    page.get_by_role("button", name="Paint", exact=True).wait_for()
+
+
+def test_on_a_phone(open_page, photo):
+    page = open_page(**PHONE)
+    narrow = "document.documentElement.scrollWidth <= window.innerWidth"
+    assert page.evaluate(narrow) and page.evaluate("window.innerWidth") == 390
+    look(page, "phone-empty", full=True)
+    choose(page, photo)
+    button = page.locator("#paint")
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    assert box["height"] >= 40 and box["width"] >= 300
+    button.tap()
+    painted(page)
+    page.wait_for_timeout(SECONDS)
+    figure = page.locator(".comparison").bounding_box()
+    assert figure["y"] >= -1 and figure["y"] + figure["height"] <= 844, "the painting is brought into view"
+    assert page.evaluate(narrow)
+    look(page, "phone-painted")
+    look(page, "phone-painted-whole", full=True)
+    assert download(page).suggested_filename.endswith(".png")
+
+
+def test_on_a_phone_by_night(open_page):
+    page = open_page(color_scheme="dark", locale="zh-CN", **PHONE)
+    page.get_by_role("button", name="Seeding").tap()
+    painted(page)
+    look(page, "phone-dark", full=True)
+
+
+def test_dark(open_page, photo):
+    page = open_page(color_scheme="dark")
+    look(page, "dark-empty")
+    choose(page, photo)
+    paint(page)
+    look(page, "dark-painted", full=True)
+    with Image.open(SCREENSHOTS / "dark-empty.png") as picture:
+        assert np.asarray(picture.convert("L")).mean() < 60
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_their_ground(open_page, scheme):
+    page = open_page(color_scheme=scheme)
+    faint = page.evaluate(CONTRAST)
+    assert faint == []
+
+
+CONTRAST = """() => {
+    const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = colour => {
+        const [r, g, b] = channels(colour).slice(0, 3)
+            .map(c => c / 255).map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = element => {
+        for (; element; element = element.parentElement) {
+            const colour = getComputedStyle(element).backgroundColor;
+            if ((channels(colour)[3] ?? 1) === 1) return colour;
+        }
+        return "rgb(255, 255, 255)";
+    };
+    return [...document.querySelectorAll("h1, h2, p, span, label, button, a")]
+        .filter(element => element.checkVisibility() && !element.closest(".for-readers"))
+        .filter(element => [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
+        .map(element => {
+            const pair = [light(getComputedStyle(element).color), light(ground(element))].sort((a, b) => b - a);
+            return [element.innerText.trim().slice(0, 30), (pair[0] + 0.05) / (pair[1] + 0.05)];
+        })
+        .filter(([words, ratio]) => words && ratio < 4.5);
+}"""

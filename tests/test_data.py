@@ -1,0 +1,114 @@
+"""Training pictures: what is read, what is skipped, and a stream whose samples depend on their number alone."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hfstyle.data import Augmentation, PictureFolder, StepSampler, UnpairedStream
+from hfstyle.errors import DataError
+from hfstyle.images import to_tensor
+from test_images import gradient
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for index in range(5):
+        Image.new("RGB", (60, 40), (index * 50, 0, 0)).save(tmp_path / f"{index}.png")
+    return tmp_path
+
+
+def stream(folder, seed=0, **options):
+    augment = Augmentation(**({"crop": 16, "resize": (20, 30)} | options))
+    pictures = PictureFolder(folder, quiet=True)
+    return UnpairedStream(pictures, pictures, augment, augment, seed)
+
+
+def test_unreadable_files_are_skipped_and_named(folder, caplog):
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    (folder / "empty.png").touch()
+    (folder / "notes.txt").write_text("no picture, no word about it")
+    pictures = PictureFolder(folder, quiet=True)
+    assert len(pictures) == 5
+    assert {path.name for path, _ in pictures.unreadable} == {"broken.jpg", "empty.png"}
+    assert "broken.jpg" in caplog.text and "empty.png is empty" in caplog.text and "notes" not in caplog.text
+
+
+def test_folders_without_pictures(tmp_path):
+    with pytest.raises(DataError, match="there is no folder"):
+        PictureFolder(tmp_path / "none")
+    with pytest.raises(DataError, match="has no pictures"):
+        PictureFolder(tmp_path)
+    (tmp_path / "a.jpg").write_text("no")
+    with pytest.raises(DataError, match=r"no readable picture; the first of 1: .*a\.jpg"):
+        PictureFolder(tmp_path, quiet=True)
+
+
+def test_pictures_outside_the_cache_are_the_same(folder):
+    cached, uncached = PictureFolder(folder, quiet=True), PictureFolder(folder, cache_bytes=0, quiet=True)
+    for index in range(5):
+        assert np.array_equal(np.asarray(cached[index]), np.asarray(uncached[index]))
+
+
+def test_inner_crop_cuts_the_margins(tmp_path):
+    framed = Image.new("RGB", (100, 80), "white")
+    framed.paste("navy", (6, 5, 94, 75))
+    framed.save(tmp_path / "a.png")
+    assert PictureFolder(tmp_path, inner_crop=0.85, quiet=True)[0].getcolors() == [(86 * 68, (0, 0, 128))]
+
+
+def test_large_pictures_are_kept_small(tmp_path):
+    gradient(size=(300, 100)).save(tmp_path / "a.png")
+    assert PictureFolder(tmp_path, max_side=120, quiet=True)[0].size == (120, 40)
+
+
+def test_every_picture_comes_once_a_round(folder):
+    samples = stream(folder)
+    for first in (0, 5, 10):
+        reds = {round(samples[n][0][0].mean().item(), 2) for n in range(first, first + 5)}
+        assert len(reds) == 5
+    orders = [[samples[n][0][0].mean().item() for n in range(first, first + 5)] for first in (0, 5, 10, 15)]
+    assert len({tuple(order) for order in orders}) > 1
+
+
+def test_samples_depend_on_seed_and_number_alone(tmp_path):
+    gradient(size=(64, 50)).save(tmp_path / "a.png")
+    one, other = stream(tmp_path), stream(tmp_path)
+    backwards = {n: other[n] for n in reversed(range(6))}
+    for n in range(6):
+        assert all(torch.equal(a, b) for a, b in zip(one[n], backwards[n], strict=True))
+    assert not torch.equal(one[0][0], one[1][0])
+    assert not torch.equal(one[0][0], one[0][1])  # photo and painting are cropped independently
+    assert not torch.equal(one[0][0], stream(tmp_path, seed=1)[0][0])
+
+
+def test_augmentation(tmp_path):
+    image = gradient(size=(90, 60))
+    random = np.random.default_rng(0)
+    for options in ({}, {"aspect_jitter": 0.2}, {"flip": False}):
+        augment = Augmentation(crop=32, resize=(32, 64), **options)
+        crops = torch.stack([augment(image, random) for _ in range(40)])
+        assert crops.shape == (40, 3, 32, 32) and crops.min() >= -1 and crops.max() <= 1
+        # The gradient's red grows from left to right; only a flip turns it round.
+        rising = (crops[:, 0, :, -1].mean(1) > crops[:, 0, :, 0].mean(1)).float().mean().item()
+        assert rising == 1 if options == {"flip": False} else 0.2 < rising < 0.8
+    whole = Augmentation(crop=60, resize=(60, 60), flip=False)(gradient(size=(60, 60)), random)
+    assert torch.allclose((whole + 1) * 127.5, to_tensor(gradient(size=(60, 60))) * 127.5 + 127.5, atol=1e-3)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_processes_share_the_samples_of_a_step(processes):
+    samplers = [StepSampler(2, 5, 4, process, processes) for process in range(processes)]
+    parts = [list(sampler) for sampler in samplers]
+    assert all(len(part) == len(sampler) == 12 for part, sampler in zip(parts, samplers, strict=True))
+    for step in range(3):
+        taken = sorted(n for part in parts for n in part[step * 4 : step * 4 + 4])
+        first = (step + 2) * 4 * processes
+        assert taken == list(range(first, first + 4 * processes))
+
+
+def test_the_fingerprint_notices_changes(folder):
+    before = PictureFolder(folder, quiet=True).fingerprint
+    assert PictureFolder(folder, quiet=True).fingerprint == before
+    (folder / "3.png").unlink()
+    assert PictureFolder(folder, quiet=True).fingerprint != before

@@ -1,0 +1,61 @@
+"""Losses against values worked out by hand, and their gradients against finite differences."""
+
+import math
+
+import pytest
+import torch
+
+from hfstyle.losses import discriminator_loss, generator_loss, l1_loss, total_variation
+
+
+def test_lsgan():
+    real, fake = torch.tensor([1.0, 0.5]), torch.tensor([0.0, 2.0])
+    assert discriminator_loss(real, fake).item() == pytest.approx(0.5 * (0.25 / 2 + 4 / 2))
+    assert generator_loss(fake).item() == pytest.approx((1 + 1) / 2)
+
+
+def test_log():
+    real, fake = torch.tensor([0.0, math.log(3)]), torch.tensor([0.0])
+    expected = 0.5 * ((math.log(2) + math.log(4 / 3)) / 2 + math.log(2))
+    assert discriminator_loss(real, fake, "log").item() == pytest.approx(expected)
+    assert generator_loss(torch.tensor([math.log(3)]), "log").item() == pytest.approx(math.log(4 / 3))
+    assert generator_loss(torch.tensor([-200.0]), "log").item() == pytest.approx(200.0)  # no overflow
+
+
+def test_hinge():
+    real, fake = torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 0.5])
+    assert discriminator_loss(real, fake, "hinge").item() == pytest.approx(0.5 * (0.25 + 0.75))
+    assert generator_loss(fake, "hinge").item() == pytest.approx(1.25)
+
+
+def test_l1():
+    assert l1_loss(torch.tensor([1.0, -1.0]), torch.tensor([0.5, 1.0])).item() == pytest.approx(1.25)
+
+
+def test_total_variation():
+    image = torch.tensor([[0.0, 1.0], [3.0, 3.0]]).reshape(1, 1, 2, 2)
+    assert total_variation(image).item() == pytest.approx((1 + 0) / 2 + (3 + 2) / 2)
+    assert total_variation(torch.ones(2, 3, 5, 7)).item() == 0
+
+
+@pytest.mark.parametrize("kind", ["lsgan", "log", "hinge"])
+def test_gradients(kind):
+    torch.manual_seed(0)
+    real, fake = (torch.randn(7, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    assert torch.autograd.gradcheck(lambda r, f: discriminator_loss(r, f, kind), (real, fake))
+    assert torch.autograd.gradcheck(lambda f: generator_loss(f, kind), (fake,))
+
+
+def test_gradients_of_the_picture_losses():
+    torch.manual_seed(0)
+    x, y = (torch.randn(1, 2, 3, 4, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    assert torch.autograd.gradcheck(l1_loss, (x, y))
+    assert torch.autograd.gradcheck(total_variation, (x,))
+
+
+def test_half_precision_is_summed_in_float32():
+    """In bfloat16 itself the mean of many small numbers would stall."""
+    many = torch.full((1, 1, 512, 512), 0.01, dtype=torch.bfloat16)
+    for loss in (generator_loss(many), l1_loss(many, torch.zeros_like(many))):
+        assert loss.dtype == torch.float32
+    assert generator_loss(many).item() == pytest.approx((0.01 - 1) ** 2, rel=1e-3)

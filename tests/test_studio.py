@@ -1,0 +1,441 @@
+"""The studio without a browser: its words, its endpoint, what it does to bad files, and what it leaves on disk."""
+
+import asyncio
+import contextlib
+import io
+import os
+import socket
+import string
+import struct
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hfstyle import AutoModel, bundled_models
+from hfstyle.errors import HfstyleError, ImageError
+
+pytest.importorskip("gradio", reason="the extra 'app' is not installed")
+
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from hfstyle.studio import storage, text
+from hfstyle.studio.app import MAX_UPLOAD_BYTES, build_app
+from hfstyle.studio.painter import EXAMPLES, Painter, Stopped, bundled_styles
+from hfstyle.studio.stylise import default_style
+
+ROOT = Path(__file__).resolve().parent.parent
+PHOTO = EXAMPLES / "aitzgorri.jpg"
+
+
+@dataclass
+class Studio:
+    """A studio in a process of its own, started as users start it."""
+
+    url: str
+    log: Path
+    temporary: Path
+
+    def post(self, path: str, **request) -> httpx.Response:
+        return httpx.post(f"{self.url}gradio_api/{path}", timeout=60, **request)
+
+
+@contextlib.contextmanager
+def running_studio(folder: Path) -> Iterator[Studio]:
+    """Start it with `folder` for its log and its temporary files, of which none may be left at the end."""
+    log = folder / "log.txt"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/"
+    with open(log, "wb") as output:
+        command = [sys.executable, "app.py", "--port", str(port)]
+        environment = {**os.environ, "TMPDIR": str(folder)}
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        end = time.monotonic() + 90
+        while True:
+            with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
+                break
+            assert process.poll() is None and time.monotonic() < end, log.read_text()
+            time.sleep(0.1)
+        yield Studio(url, log, folder)
+    finally:
+        process.terminate()
+        process.wait(60)
+    assert not list(folder.glob("hfstyle-studio-*")), "photos outlived the server"
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    with running_studio(tmp_path_factory.mktemp("studio")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(studio, tmp_path_factory):
+    return Client(studio.url, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return AutoModel.from_pretrained(default_style())
+
+
+def small_photo(path: Path, mode: str = "RGB", size: tuple[int, int] = (96, 64), **options) -> Path:
+    """A part of an example photo; with transparency that differs from pixel to pixel where `mode` has it."""
+    with Image.open(PHOTO) as photo:
+        image = photo.crop((300, 200, 300 + size[0], 200 + size[1])).convert(mode)
+    if mode == "RGBA":
+        ramp = np.linspace(0, 255, size[0] * size[1]).astype(np.uint8).reshape(size[1], size[0])
+        image.putalpha(Image.fromarray(ramp))
+    image.save(path, **options)
+    return path
+
+
+def same_pixels(path: str | Path, expected: Image.Image) -> None:
+    """The file is a PNG of the same mode, size and pixels; two processes may round a float differently."""
+    with Image.open(path) as image:
+        assert (image.format, image.mode, image.size) == ("PNG", expected.mode, expected.size)
+        difference = np.abs(np.asarray(image, dtype=int) - np.asarray(expected, dtype=int))
+    assert difference.max() <= 1
+
+
+# Words
+
+
+def test_every_entry_has_every_language():
+    for key, words in text.CATALOGUE.items():
+        assert set(words) == set(text.LANGUAGES), key
+        assert all(words[locale].strip() for locale in words), key
+        places = {locale: {name for _, name, _, _ in string.Formatter().parse(words[locale])} for locale in words}
+        assert len({frozenset(names) for names in places.values()}) == 1, key
+    chinese = {words["zh-CN"] for key, words in text.CATALOGUE.items() if key != "title"}
+    assert all(any("\u4e00" <= letter <= "\u9fff" for letter in words) for words in chinese)
+
+
+def test_an_unknown_word_is_found_out_when_the_page_is_built():
+    with pytest.raises(KeyError):
+        text.label("no such word")
+
+
+@pytest.mark.parametrize(
+    ("error", "key", "english"),
+    [
+        (ImageError("/tmp/a/b/photo.jpg is empty"), "error.image", "photo.jpg is empty."),
+        (text.StudioError("error.no_photo"), "error.no_photo", "Choose a photo first."),
+        (MemoryError(), "error.memory", "This photo needs more memory"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried ..."), "error.memory", "This"),
+        (RuntimeError("secret detail"), "error.internal", "Something went wrong on our side"),
+        (HfstyleError("<b>x</b>"), "error.internal", "<b>x</b>."),
+    ],
+)
+def test_errors_are_sentences_in_both_languages(error, key, english):
+    assert text.error_key(error) == key
+    assert text.error_sentence(error, "/tmp/a/b/photo.jpg").startswith(english)
+    page = text.error_html(error, "/tmp/a/b/photo.jpg")
+    assert text.CATALOGUE[key]["zh-CN"] in page
+    assert "/tmp" not in page and "<b>" not in page and "secret" not in page
+
+
+# The endpoint
+
+
+def test_only_the_documented_endpoint_is_public(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert list(endpoints) == ["/stylize"]
+    parameters = endpoints["/stylize"]["parameters"]
+    defaults = {parameter["parameter_name"]: parameter["parameter_default"] for parameter in parameters}
+    assert defaults == {"photo": None, "style": default_style(), "strength": 1.0, "preserve_color": False}
+    assert "painting of the same size" in endpoints["/stylize"]["description"]
+
+
+@pytest.mark.parametrize("options", [{}, {"strength": 0.4}, {"preserve_color": True}])
+def test_the_endpoint_gives_the_pixels_of_stylize(client, model, tmp_path, options):
+    photo = small_photo(tmp_path / "photo.png")
+    painting = client.predict(
+        handle_file(photo), default_style(), options.get("strength", 1.0), options.get("preserve_color", False),
+        api_name="/stylize",
+    )  # fmt: skip
+    same_pixels(painting, model.stylize(photo, **options))
+    assert Path(painting).name == f"photo-{default_style()}.png"
+
+
+def test_transparency_is_kept(client, model, tmp_path):
+    photo = small_photo(tmp_path / "glass.png", "RGBA")
+    painting = client.predict(handle_file(photo), api_name="/stylize")
+    same_pixels(painting, model.stylize(photo))
+    assert np.array_equal(Image.open(painting).getchannel("A"), Image.open(photo).getchannel("A"))
+
+
+def test_a_photo_taken_sideways_comes_back_upright(client, model, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = small_photo(tmp_path / "sideways.jpg", exif=exif)
+    painting = client.predict(handle_file(photo), api_name="/stylize")
+    same_pixels(painting, model.stylize(photo))
+    assert Image.open(painting).size == (64, 96)
+
+
+def bomb() -> bytes:
+    """A PNG of a few bytes that says it has 400 megapixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"0")) + chunk(b"IEND", b"")
+
+
+def broken_files() -> dict[str, bytes]:
+    whole = io.BytesIO()
+    Image.new("RGB", (200, 200), "red").save(whole, "PNG")
+    return {
+        "empty.jpg": b"",
+        "text.jpg": b"I am not a photo.",
+        "truncated.png": whole.getvalue()[:-40],
+        "bomb.png": bomb(),
+        "drawing.svg": b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
+    }
+
+
+@pytest.mark.parametrize("name", list(broken_files()))
+def test_a_bad_file_gets_a_sentence(client, studio, tmp_path, name):
+    file = tmp_path / name
+    file.write_bytes(broken_files()[name])
+    with pytest.raises(AppError) as caught:
+        client.predict(handle_file(file), api_name="/stylize")
+    sentence = str(caught.value)
+    assert sentence.startswith(name) and sentence.endswith(".") and "\n" not in sentence
+    assert "/" not in sentence.replace("PNG/", "")
+    assert "Traceback" not in studio.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("no such style",), "no such style"),
+        (("../ukiyoe",), "no such style"),
+        (("/",), "no such style"),
+        (("alice/model",), "no such style"),
+        ((default_style(), 1.5), "between 0 and 1"),
+        ((default_style(), "much"), "between 0 and 1"),
+    ],
+)
+def test_a_bad_option_gets_a_sentence(client, tmp_path, arguments, words):
+    photo = small_photo(tmp_path / "photo.png")
+    with pytest.raises(AppError, match=words):
+        client.predict(handle_file(photo), *arguments, api_name="/stylize")
+
+
+def test_no_photo_gets_a_sentence(client):
+    with pytest.raises(AppError, match="Choose a photo first"):
+        client.predict(None, api_name="/stylize")
+
+
+FILE = {"_type": "gradio.FileData"}
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [
+        {"path": "{secret}"},  # without the mark, gr.Image itself would open any file of the server
+        {"path": "{secret}", "meta": FILE},
+        {"path": "{folder}/../secret.png"},
+        {"path": None, "url": "data:image/png;base64,AAAA", "meta": FILE},
+        {"path": "http://127.0.0.1:9/photo.png", "meta": FILE},
+    ],
+)
+def test_only_uploaded_files_are_read(studio, tmp_path, photo):
+    secret = small_photo(tmp_path / "secret.png")
+    photo = {
+        key: value.format(secret=secret, folder=tmp_path / "x") if isinstance(value, str) else value
+        for key, value in photo.items()
+    }
+    call = studio.post("call/stylize", json={"data": [photo, default_style(), 1.0, False]})
+    answer = httpx.get(f"{studio.url}gradio_api/call/stylize/{call.json()['event_id']}", timeout=60).text
+    assert "event: error" in answer and ".png" not in answer
+
+
+def test_a_file_that_is_too_large_is_refused_while_it_arrives(studio):
+    answer = studio.post("upload", files={"files": ("huge.jpg", b"x" * (MAX_UPLOAD_BYTES + 1))})
+    assert answer.status_code == 413
+
+
+def test_uploads_lie_in_a_private_folder(studio):
+    file = Path(studio.post("upload", files={"files": ("photo.jpg", PHOTO.read_bytes())}).json()[0])
+    (folder,) = studio.temporary.glob("hfstyle-studio-*")
+    assert file.exists() and file.is_relative_to(folder) and folder.stat().st_mode & 0o077 == 0
+
+
+# The app
+
+
+def test_uploads_are_deleted_within_the_hour():
+    app = build_app()
+    frequency, age = app.delete_cache
+    assert (frequency, age) == (300, 3000) and frequency + age < 3600
+    assert app._queue.max_size == 20
+    assert not app.analytics_enabled
+
+
+def test_old_files_of_any_studio_are_deleted_and_nothing_else(tmp_path):
+    names = ("hfstyle-studio-a/x/old.png", "hfstyle-studio-b/new.png", "c.png")
+    old, new, others = (tmp_path / name for name in names)
+    for path in (old, new, others):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    assert storage.delete_old_files(tmp_path) == 0
+    time.sleep(0.05)
+    new.write_bytes(b"y")
+    assert storage.delete_old_files(tmp_path, age=0.04) == 1
+    assert not old.exists() and new.exists() and others.exists()
+
+
+def test_building_the_page_imports_no_torch_and_writes_no_stubs():
+    code = """
+import sys
+from hfstyle.studio import build_app
+build_app()
+print([name for name in ("torch", "accelerate", "numpy.testing") if name in sys.modules])
+"""
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+    assert not list((ROOT / "hfstyle").rglob("*.pyi"))
+
+
+def test_without_gradio_one_line_says_what_to_install():
+    code = "import sys; sys.modules['gradio'] = None; import hfstyle.studio"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    last = result.stderr.strip().splitlines()[-1]
+    assert "MissingExtraError" in last and "pip install 'hfstyle[app]'" in last
+
+
+def test_a_port_in_use_is_an_error_in_words():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        result = subprocess.run([sys.executable, "app.py", "--port", port], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 2 and result.stderr.startswith("error: ") and port in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_page_knows_the_same_styles_as_the_library():
+    assert bundled_styles() == bundled_models()
+
+
+def test_every_example_is_credited():
+    rows = (EXAMPLES / "CREDITS.tsv").read_text("utf-8").splitlines()[1:]
+    assert {row.split("\t")[0] for row in rows} == {path.name for path in EXAMPLES.glob("*.jpg")}
+    assert all(row.split("\t")[3] in ("CC0 1.0", "CC BY 4.0") and len(row.split("\t")) == 5 for row in rows)
+    assert sum(path.stat().st_size for path in EXAMPLES.iterdir()) <= 700_000
+    for path in EXAMPLES.glob("*.jpg"):
+        with Image.open(path) as photo:
+            assert max(photo.size) == 1024
+
+
+# The painter
+
+
+class SlowLayer(torch.nn.Module):
+    def __init__(self, passed: list[int]):
+        super().__init__()
+        self.passed = passed
+
+    def forward(self, x):
+        self.passed.append(1)
+        time.sleep(0.05)
+        return x
+
+
+class SlowModel(torch.nn.Sequential):
+    """Takes five seconds for any picture."""
+
+    def stylize(self, image, **_):
+        self(torch.zeros(1))
+        return image
+
+
+@pytest.fixture
+def painter(tmp_path):
+    painter = Painter(tmp_path, keep=1)
+    yield painter
+    painter.close()
+
+
+def test_stopping_stops_the_network_and_frees_the_painter(painter):
+    passed = []
+    slow = SlowModel(*(SlowLayer(passed) for _ in range(100)))
+    style = default_style()
+    painter._models[style] = slow
+
+    async def stop_then_paint():
+        fractions = []
+        task = asyncio.create_task(painter.paint(PHOTO, style, 1.0, False, on_progress=fractions.append))
+        while len(passed) < 5:
+            await asyncio.sleep(0.01)
+        waiting = asyncio.create_task(painter.paint(PHOTO, style, 1.0, False))
+        await asyncio.sleep(0.3)
+        for one in (task, waiting):
+            one.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await one
+        begin = time.monotonic()
+        del painter._models[style]
+        painter._models[style] = SlowModel(SlowLayer([]))
+        await painter.paint(PHOTO, style, 1.0, False)
+        return fractions, time.monotonic() - begin
+
+    fractions, seconds = asyncio.run(stop_then_paint())
+    assert len(passed) < 30 and seconds < 2
+    assert fractions == sorted(fractions) and 0 < fractions[-1] < 1
+    assert not any(layer._forward_pre_hooks for layer in slow)
+
+
+def test_closing_ends_a_painting_in_progress(tmp_path):
+    painter = Painter(tmp_path)
+    passed = []
+    painter._models[default_style()] = SlowModel(*(SlowLayer(passed) for _ in range(100)))
+    threading.Timer(0.5, painter.close).start()
+    with pytest.raises(Stopped):
+        asyncio.run(painter.paint(PHOTO, default_style(), 1.0, False))
+    assert 0 < len(passed) < 40
+
+
+def test_few_models_stay_in_memory(painter, monkeypatch):
+    loaded = []
+    monkeypatch.setattr("hfstyle.studio.painter.bundled_styles", lambda: ["a", "b"])
+    monkeypatch.setattr(
+        AutoModel, "from_pretrained", lambda name: loaded.append(name) or SlowModel(torch.nn.Identity())
+    )
+    for style in ("a", "a", "b", "b", "a"):
+        asyncio.run(painter.paint(PHOTO, style, 1.0, False))
+    assert loaded == ["a", "b", "a"] and list(painter._models) == ["a"]
+
+
+def test_a_large_photo_is_shown_small_and_downloaded_whole(painter):
+    class Large(torch.nn.Identity):
+        def stylize(self, image, **_):
+            painting = Image.new("RGB", (3000, 2000))
+            painting.info["stylized_size"] = (2400, 1600)
+            return painting
+
+    painter._models[default_style()] = Large()
+    painting = asyncio.run(painter.paint(PHOTO, default_style(), 1.0, False))
+    assert Image.open(painting.full).size == painting.size == (3000, 2000)
+    assert Image.open(painting.painting_preview).size == (2048, 1365)
+    assert painting.stylized_size == (2400, 1600)
+    assert list(painter.folder.iterdir()) == [painting.full.parent]

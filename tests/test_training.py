@@ -1,0 +1,354 @@
+"""Training, as a user runs it: `accelerate launch train.py cyclegan ...` in processes of its own."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator
+from hfstyle.errors import CheckpointError, DataError, OptionError
+from hfstyle.training.cyclegan import CycleGAN, CycleGANTrainConfig, ImagePool
+from hfstyle.training.main import main
+from hfstyle.training.trainer import Trainer, checkpoints, rate_factor
+
+ROOT = Path(__file__).parent.parent
+LAUNCH = [
+    sys.executable,
+    "-m",
+    "accelerate.commands.launch",
+    "--num_processes",
+    "1",
+    str(ROOT / "train.py"),
+    "cyclegan",
+]
+TINY = "--ngf 4 --n-blocks 1 --ndf 4 --crop 32 --resize 32 40 --batch-size 2 --log-every 1".split()
+"""A network so small that one thread is faster than two."""
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Two folders that a network can tell apart: grey noise and blue waves."""
+    folder = tmp_path_factory.mktemp("pictures")
+    noise = np.random.default_rng(0)
+    for domain in ("photos", "paintings"):
+        (folder / domain).mkdir()
+        for index in range(6):
+            if domain == "photos":
+                pixels = noise.integers(60, 200, (48, 64, 1)).repeat(3, 2)
+            else:
+                wave = np.sin(np.arange(64) / (2 + index)) * 60 + 128
+                pixels = np.stack([wave * 0.3, wave * 0.6, wave], -1)[None].repeat(48, 0)
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / domain / f"{index}.png")
+    return folder
+
+
+def options(pictures, output, *more: str) -> list[str]:
+    folders = ["--source", str(pictures / "photos"), "--target", str(pictures / "paintings"), "--output", str(output)]
+    return [*folders, *TINY, "--threads", "1", *more]
+
+
+def launch(pictures, output, *more: str) -> subprocess.CompletedProcess:
+    result = subprocess.run([*LAUNCH, *options(pictures, output, *more)], capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result
+
+
+def config(pictures, output, **more) -> CycleGANTrainConfig:
+    tiny = dict(ngf=4, n_blocks=1, ndf=4, crop=32, resize=(32, 40), batch_size=2, log_every=1, cpu=True, threads=1)
+    folders = {"source": pictures / "photos", "target": pictures / "paintings", "output": output, "sample_every": 0}
+    return CycleGANTrainConfig(**(folders | tiny | more))
+
+
+def weights(folder) -> dict[str, torch.Tensor]:
+    files = sorted(Path(folder).rglob("model.safetensors"))
+    return {
+        f"{path.relative_to(folder)}:{name}": tensor
+        for path in files
+        if not any(part.startswith("checkpoint-") for part in path.relative_to(folder).parts)
+        for name, tensor in load_file(path).items()
+    }
+
+
+def assert_same_run(one, other):
+    first, second = weights(one), weights(other)
+    assert first.keys() == second.keys() and len(first) > 50
+    different = [name for name in first if not torch.equal(first[name], second[name])]
+    assert not different, f"{len(different)} of {len(first)} tensors differ, such as {different[:3]}"
+    state, other_state = (torch.load(folder / "training_state.pt", weights_only=True) for folder in (one, other))
+    assert state["step"] == other_state["step"]
+    torch.testing.assert_close(state["optimizers"], other_state["optimizers"], atol=0, rtol=0)
+    torch.testing.assert_close(state["pools"], other_state["pools"], atol=0, rtol=0)
+
+
+# ---- the command -----------------------------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_one_step_leaves_a_whole_model(pictures, tmp_path):
+    """With the README's own command, shortened: everything a user finds afterwards is there and works."""
+    one_step = ["--max-steps", "1", "--threads", "0", "--sample-photos", str(pictures / "photos")]
+    result = launch(pictures, tmp_path / "run", *one_step)
+    assert f" {len(os.sched_getaffinity(0))} threads" in result.stdout, "accelerate's one thread was left in place"
+    assert "the model is in" in result.stdout
+    model = AutoModel.from_pretrained(tmp_path / "run")
+    assert isinstance(model, CycleGANGenerator)
+    assert model.stylize(Image.new("RGB", (50, 30))).size == (50, 30)
+    assert isinstance(AutoModel.from_pretrained(tmp_path / "run", subfolder="reverse"), CycleGANGenerator)
+    judge = AutoModel.from_pretrained(tmp_path / "run", subfolder="discriminator")
+    assert isinstance(judge, PatchGANDiscriminator)
+    assert 0 <= judge.score(Image.new("RGB", (64, 64))).value <= 1
+    card = (tmp_path / "run" / "README.md").read_text()
+    assert "library_name: hfstyle" in card and "6 photographs and 6 paintings" in card
+    assert str(pictures) not in card, "a path of the user's machine in the card"
+    sheet = Image.open(tmp_path / "run" / "samples" / "step-0000001.jpg")
+    assert sheet.width > 256 and "samples/step-0000001.jpg" in card
+    record = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
+    assert record["step"] == 1 and {"cycle", "identity", "adversarial", "discriminator"} <= record.keys()
+    assert json.loads((tmp_path / "run" / "options.json").read_text())["ngf"] == 4
+
+
+@pytest.mark.slow
+def test_killed_three_times_it_ends_bit_for_bit_the_same(pictures, tmp_path):
+    """SIGKILL at random moments, then `--resume latest`, as often as it takes."""
+    run = [
+        "--max-steps",
+        "40",
+        "--checkpoint-every",
+        "3",
+        "--sample-every",
+        "7",
+        "--pool-size",
+        "5",
+        "--cycle-noise",
+        "0.1",
+    ]
+    launch(pictures, tmp_path / "undisturbed", *run)
+    moment = random.Random(time.time_ns())
+    kills, resumed = 0, []
+    command = [*LAUNCH, *options(pictures, tmp_path / "killed", *run, "--resume", "latest")]
+    while kills < 3:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+        before = len(checkpoints(tmp_path / "killed"))
+        while not (found := checkpoints(tmp_path / "killed")) or (resumed and found[-1] == resumed[-1]):
+            assert process.poll() is None, process.stdout.read()
+            time.sleep(0.002)
+        time.sleep(moment.uniform(0, 0.1))
+        if process.poll() is not None:
+            break
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        resumed = checkpoints(tmp_path / "killed")
+        kills += 1
+        assert before or resumed
+    assert kills == 3
+    result = launch(pictures, tmp_path / "killed", *run, "--resume", "latest")
+    assert "going on from" in result.stdout
+    assert_same_run(tmp_path / "undisturbed", tmp_path / "killed")
+    steps = [json.loads(line)["step"] for line in (tmp_path / "killed" / "metrics.jsonl").read_text().splitlines()]
+    assert steps == list(range(1, 41))
+
+
+@pytest.mark.slow
+def test_help_explains_every_option():
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), "cyclegan", "--help"], capture_output=True, text=True
+    )
+    assert result.returncode == 0
+    named = (
+        "source target output ngf n-blocks crop batch-size max-steps lambda-cycle lambda-identity mixed-precision seed"
+    )
+    for name in [*named.split(), "resume", "init-from", "push-to-hub"]:
+        assert f"--{name} " in result.stdout
+    explained = " ".join(result.stdout.replace("│", " ").split())
+    assert "Weight of the cycle loss. (The paper: 10.) (default: 10.0)" in explained
+    listing = subprocess.run([sys.executable, str(ROOT / "train.py"), "--help"], capture_output=True, text=True)
+    assert listing.returncode == 0 and "cyclegan" in listing.stdout
+
+
+# ---- in this process -------------------------------------------------------------------------------------------------
+def test_resume_in_steps_equals_one_run(pictures, tmp_path):
+    Trainer(CycleGAN, config(pictures, tmp_path / "whole", max_steps=6, pool_size=3)).train()
+    parts = tmp_path / "parts"
+    Trainer(CycleGAN, config(pictures, parts, max_steps=6, pool_size=3, checkpoint_every=2)).train()
+    assert_same_run(tmp_path / "whole", parts)
+
+
+def test_checkpoints_load_and_are_limited(pictures, tmp_path):
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, max_steps=5, checkpoint_every=1, checkpoints_limit=3))
+    trainer._finish = lambda: None  # as if killed before the end, where the checkpoints go
+    trainer.train()
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-2", "checkpoint-3", "checkpoint-4"]
+    for path in checkpoints(tmp_path):
+        assert AutoModel.from_pretrained(path).config.ngf == 4
+        AutoModel.from_pretrained(path, subfolder="reverse")
+        AutoModel.from_pretrained(path, subfolder="discriminator")
+
+
+def test_an_output_folder_is_not_trained_over_by_accident(pictures, tmp_path):
+    Trainer(CycleGAN, config(pictures, tmp_path, max_steps=1)).train()
+    before = weights(tmp_path)
+    with pytest.raises(OptionError, match="go on with --resume latest"):
+        Trainer(CycleGAN, config(pictures, tmp_path, max_steps=2))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in weights(tmp_path).items())
+    Trainer(CycleGAN, config(pictures, tmp_path, max_steps=2, resume="latest")).train()
+    assert any(not torch.equal(tensor, before[name]) for name, tensor in weights(tmp_path).items())
+
+
+def test_resume_refuses_what_does_not_fit(pictures, tmp_path):
+    Trainer(CycleGAN, config(pictures, tmp_path / "a", max_steps=2)).train()
+    with pytest.raises(CheckpointError, match="does not fit this training"):
+        Trainer(CycleGAN, config(pictures, tmp_path / "b", max_steps=3, ngf=5, resume=str(tmp_path / "a")))
+    with pytest.raises(OptionError, match="past --max-steps"):
+        Trainer(CycleGAN, config(pictures, tmp_path / "b", max_steps=1, resume=str(tmp_path / "a")))
+    with pytest.raises(CheckpointError, match="is not a checkpoint"):
+        Trainer(CycleGAN, config(pictures, tmp_path / "b", resume=str(pictures)))
+    with pytest.raises(DataError, match="are not those"):
+        swapped = {"source": pictures / "paintings", "target": pictures}
+        Trainer(CycleGAN, config(pictures, tmp_path / "b", max_steps=3, resume=str(tmp_path / "a"), **swapped))
+    (tmp_path / "a" / "training_state.pt").write_bytes(b"PK\x03\x04 half")
+    with pytest.raises(CheckpointError, match="or is damaged"):
+        Trainer(CycleGAN, config(pictures, tmp_path / "a", max_steps=3, resume="latest"))
+
+
+def test_init_from_takes_over_architecture_and_all_networks(pictures, tmp_path):
+    Trainer(CycleGAN, config(pictures, tmp_path / "a", max_steps=1, ngf=6)).train()
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path / "b", init_from=str(tmp_path / "a"), max_steps=1, lr=0.0))
+    assert trainer.raw["forward"].config.ngf == 6
+    trainer.train()
+    first, second = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    # A generator alone is enough to start from.
+    AutoModel.from_pretrained(tmp_path / "a").save_pretrained(tmp_path / "alone")
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path / "c", init_from=str(tmp_path / "alone")))
+    assert torch.equal(trainer.raw["forward"].head[1].weight, first["model.safetensors:head.1.weight"])
+
+
+def test_training_is_pushed_to_the_hub(pictures, tmp_path, hub, monkeypatch, capsys):
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    Trainer(CycleGAN, config(pictures, tmp_path, max_steps=1, push_to_hub="alice/waves", private=True)).train()
+    assert "pushed: " in capsys.readouterr().out
+    repo = hub.repo("alice/waves")
+    files = repo.files("main")
+    assert {
+        "model.safetensors",
+        "config.json",
+        "README.md",
+        "reverse/config.json",
+        "discriminator/config.json",
+    } <= set(files)
+    assert not [name for name in files if "training_state" in name or "checkpoint" in name]
+    assert repo.private
+    assert "alice/waves" in files["README.md"].decode()
+    pulled = AutoModel.from_pretrained("alice/waves", token="hf_alice")
+    first = AutoModel.from_pretrained(tmp_path)
+    assert torch.equal(pulled.head[1].weight, first.head[1].weight)
+
+
+def test_it_learns(pictures, tmp_path):
+    """In forty steps a tiny network paints the photos in the paintings' colour, which they do not have."""
+    Trainer(CycleGAN, config(pictures, tmp_path, max_steps=60, ngf=8, lr=2e-3, ema=0.9, lambda_identity=0.1)).train()
+    photo = Image.open(pictures / "photos" / "0.png")
+    painting = np.asarray(AutoModel.from_pretrained(tmp_path).stylize(photo), float).mean((0, 1))
+    assert painting[2] > painting[0] + 20, painting  # blue over red; the photo is grey
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["cycle"] < 0.8 * lines[0]["cycle"]
+
+
+def test_gradient_accumulation_equals_the_larger_batch(pictures, tmp_path):
+    """In float64: in float32 Adam would blow rounding errors up to whole steps wherever a gradient is zero."""
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, pool_size=0, mixed_precision="no"))
+    for network in trainer.raw.values():
+        network.double()
+    photos, paintings = (torch.rand(4, 3, 32, 32, dtype=torch.float64) * 2 - 1 for _ in range(2))
+    gradients = []
+    for part in (4, 2, 1):
+        for network in trainer.raw.values():
+            network.zero_grad()
+        for batch in zip(photos.split(part), paintings.split(part), strict=True):
+            trainer.method.backward(batch, part / 4)
+        gradients.append(torch.cat([p.grad.ravel().clone() for n in trainer.raw.values() for p in n.parameters()]))
+    assert gradients[0].abs().max() > 1e-3
+    assert max((gradient - gradients[0]).abs().max().item() for gradient in gradients[1:]) < 1e-12
+
+
+def test_the_average_is_what_is_saved(pictures, tmp_path):
+    Trainer(CycleGAN, config(pictures, tmp_path / "raw", max_steps=3, ema=0)).train()
+    Trainer(CycleGAN, config(pictures, tmp_path / "averaged", max_steps=3, ema=0.9)).train()
+    raw, averaged = weights(tmp_path / "raw"), weights(tmp_path / "averaged")
+    name = "model.safetensors:head.1.weight"
+    assert not torch.equal(raw[name], averaged[name])
+    judge = "discriminator/model.safetensors:layers.0.weight"
+    assert torch.equal(raw[judge], averaged[judge])  # only generators are averaged
+
+
+# ---- parts -----------------------------------------------------------------------------------------------------------
+def test_rate_stays_and_then_falls_to_zero():
+    rates = [rate_factor(step, 10, 0.5) for step in range(11)]
+    assert rates == pytest.approx([1] * 6 + [0.8, 0.6, 0.4, 0.2, 0])
+    assert rate_factor(9, 10, 1.0) == 1.0
+
+
+def test_image_pool():
+    torch.manual_seed(0)
+    pool = ImagePool(3)
+    first = torch.arange(3.0).reshape(3, 1)
+    assert torch.equal(pool.exchange(first), first)
+    shown = torch.cat([pool.exchange(torch.full((1, 1), float(n))) for n in range(3, 203)]).ravel()
+    fresh = (shown == torch.arange(3.0, 203.0)).float().mean().item()
+    assert 0.35 < fresh < 0.65  # even chances
+    assert len(pool.images) == 3 and len(set(shown.tolist())) > 150
+    assert torch.equal(ImagePool(0).exchange(first), first)
+
+
+def test_weights_start_as_in_the_paper(pictures, tmp_path):
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, ngf=32, n_blocks=2))
+    weight = trainer.raw["forward"].blocks[0].body[1].weight
+    assert weight.std().item() == pytest.approx(0.02, rel=0.02) and abs(weight.mean().item()) < 1e-3
+
+
+# ---- bad input -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "arguments,words",
+    [
+        (["--batch-size", "0"], "--batch-size must be at least 1"),
+        (["--resize", "16", "20"], "--resize must be two sizes"),
+        (["--ema", "1.5"], "--ema must lie between 0 and 1"),
+        (["--inner-crop", "0"], "--inner-crop must lie between"),
+        (["--lr", "nan"], "--lr must be at least 0"),
+        (["--mixed-precision", "fp16", "--cpu"], "fp16 does nothing on a CPU"),
+        (["--init-from", "./nowhere"], "there is no folder ./nowhere"),
+        (["--ngf", "100000"], "CycleGANConfig.ngf must lie between"),
+        (["--source", "/nowhere"], "there is no folder /nowhere"),
+        (["--about", "/nowhere.md"], "cannot read --about"),
+        (["--push-to-hub", "noslash"], "owner/name"),
+    ],
+)
+def test_bad_options_are_one_line_and_exit_code_2(pictures, tmp_path, capfd, arguments, words):
+    code = main(["cyclegan", *options(pictures, tmp_path / "run"), *arguments])
+    captured = capfd.readouterr()
+    error = [line for line in captured.err.splitlines() if line.startswith("error: ")]
+    assert code == 2 and len(error) == 1 and words in error[0]
+    assert "Traceback" not in captured.err
+
+
+def test_an_unknown_method_lists_the_known(capsys):
+    assert main(["pix3pix"]) == 2
+    assert "cyclegan" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_no_number_stops_the_run(pictures, tmp_path):
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, max_steps=3))
+    with torch.no_grad():
+        trainer.raw["forward"].head[1].weight.fill_(float("nan"))
+    with pytest.raises(CheckpointError, match=r"no longer a number at step 1 .*cycle"):
+        trainer.train()
