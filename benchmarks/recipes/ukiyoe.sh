@@ -14,7 +14,7 @@ common=(
 )
 # Small crops, two a step: palette, flatness, first contours.
 accelerate launch train.py cyclegan --output "$OUT/1" "${common[@]}" \
-  --crop 128 --resize 144 260 --batch-size 2 --max-steps 4500 --decay-start 1
+  --crop 128 --resize 144 260 --batch-size 2 --max-steps 3000 --decay-start 1
 # Larger crops: instance norm then sees what it sees in use, skies and dark land in one picture.
 accelerate launch train.py cyclegan --output "$OUT/2" "${common[@]}" --init-from "$OUT/1" \
   --crop 224 --resize 224 320 --max-steps "${STEPS:-2500}" --lr 1.5e-4 --lr-discriminator 7e-5 --decay-start 0.3
