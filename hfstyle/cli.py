@@ -56,31 +56,24 @@ class Stylize:
         model = AutoModel.from_pretrained(self.style, device=_device(self.device))
         if not hasattr(model, "stylize"):
             raise OptionError(f"{self.style} is a {type(model).__name__}, which does not make pictures")
-        done, failed = [], 0
+        done, failed = [], False
         for job in tqdm(jobs, unit="photo", disable=None if len(jobs) > 1 else True):
+            start = time.perf_counter()
             try:
-                start = time.perf_counter()
-                source = sys.stdin.buffer if job.photo == STDIO else job.photo
-                photo = read_image(source)
+                photo = read_image(sys.stdin.buffer if job.photo == STDIO else job.photo)
                 painting = model.stylize(photo, self.strength, self.preserve_color, self.max_pixels)
-                seconds = time.perf_counter() - start
                 if job.output == STDIO:
                     buffer = io.BytesIO()
                     encode_image(painting, buffer)
                     sys.stdout.buffer.write(buffer.getvalue())
                     continue
-                Path(job.output).parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(Path(job.output).parent)
                 save_image(painting, job.output, overwrite=self.overwrite)
             except FileExistsError:
-                failed += _complain(f"{job.output} exists; pass --overwrite to replace it")
-                continue
-            except OSError as error:
-                if isinstance(error, HfstyleError):
-                    raise
-                failed += _complain(f"cannot write {job.output}: {error.strerror or error}")
+                failed = _complain(f"{job.output} exists; pass --overwrite to replace it")
                 continue
             except ImageError as error:
-                failed += _complain(str(error))
+                failed = _complain(str(error))
                 continue
             done.append(
                 {
@@ -89,7 +82,7 @@ class Stylize:
                     "style": self.style,
                     "size": painting.size,
                     "stylized_size": painting.info["stylized_size"],
-                    "seconds": round(seconds, 3),
+                    "seconds": round(time.perf_counter() - start, 3),
                 }
             )
             if not self.json:
@@ -128,8 +121,8 @@ class Info:
 class App:
     """Open the studio in the browser."""
 
-    host: str = "127.0.0.1"
-    """Address to listen on; 0.0.0.0 lets other machines in."""
+    host: str | None = None
+    """Address to listen on; this machine only where not given, 0.0.0.0 lets others in."""
     port: int | None = None
     """Port; the first free one from 7860 where not given."""
     share: bool = False
@@ -237,11 +230,18 @@ def _is_pattern(given: str) -> bool:
     return any(character in given for character in "*?[") and not Path(given).exists()
 
 
-def _complain(sentence: str) -> int:
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+
+
+def _complain(sentence: str) -> bool:
     from tqdm import tqdm
 
     tqdm.write(f"error: {sentence}", file=sys.stderr)
-    return 1
+    return True
 
 
 def _reduced(painting: Any) -> str:

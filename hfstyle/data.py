@@ -23,7 +23,8 @@ class PictureFolder:
     """All readable pictures below a folder, in a fixed order.
 
     Every file is decoded once at the start, so that hours later no broken one stops a training: those that cannot be
-    read are left out and named. Decoded pictures stay in memory up to `cache_bytes`; the rest is read again when needed.
+    read are left out and named. Decoded pictures stay in memory up to `cache_bytes`; the rest is read again when
+    needed.
 
     Args:
         folder: Searched with all its subfolders.
@@ -129,8 +130,8 @@ class Augmentation:
 class UnpairedStream(Dataset):
     """The n-th training sample for any n: a photo and a painting, cropped, that have nothing to do with each other.
 
-    Order and augmentation follow from (`seed`, n) alone. So a training that resumes at sample n sees what it would have
-    seen, whatever the number of loader processes; and several training processes share the samples among them.
+    Order and augmentation follow from (`seed`, n) alone. So a training that resumes at sample n sees what it would
+    have seen, whatever the number of loader processes; and several training processes share the samples among them.
 
     Each folder is gone through in an order of its own, shuffled anew each time round.
     """

@@ -42,7 +42,7 @@ class StyleScore:
 
 
 class PatchGANDiscriminator(PreTrainedModel):
-    """C64-C128-C256-C512 and a 1-channel convolution, kernels of 4 (Isola et al. 2017, arXiv:1611.07004, section 6.1.2).
+    """C64-C128-C256-C512 and a 1-channel convolution, kernels of 4 (Isola et al. 2017, arXiv:1611.07004, 6.1.2).
 
     (batch, in_channels, height, width) in [-1, 1] -> (batch, 1, rows, columns), a number for each overlapping patch.
     With `n_layers=3` height and width are at least 24.

@@ -1,8 +1,8 @@
 """Models that load, save and share like any on the Hugging Face Hub.
 
 A model is a folder (or a Hub repository) with two files: `config.json`, which names the class and all that is needed
-to build it, and `model.safetensors`. Nothing else is ever loaded: no pickles, no code. Loading is strict: a tensor or a
-config key that is missing, surplus or of the wrong kind is an error that names it, found before memory is allocated.
+to build it, and `model.safetensors`. Nothing else is ever loaded: no pickles, no code. Loading is strict: a tensor or
+a config key that is missing, surplus or of the wrong kind is an error that names it, found before memory is allocated.
 """
 
 import contextlib
@@ -88,9 +88,8 @@ def _check_value(owner: str, field: dataclasses.Field, hint: Any, value: Any) ->
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise ConfigError(f"{owner}.{field.name} must be {hint.__name__}, not {type(value).__name__} {value!r:.80}")
     if "low" in field.metadata and not field.metadata["low"] <= value <= field.metadata["high"]:
-        raise ConfigError(
-            f"{owner}.{field.name} must lie between {field.metadata['low']} and {field.metadata['high']}, not {value!r:.80}"
-        )
+        low, high = field.metadata["low"], field.metadata["high"]
+        raise ConfigError(f"{owner}.{field.name} must lie between {low} and {high}, not {value!r:.80}")
 
 
 class PreTrainedModel(nn.Module):
@@ -477,7 +476,7 @@ def _read_weights(path: Path, expected: Mapping[str, torch.Tensor], where: str) 
     """The tensors of a safetensors file, compared with what the model expects before any is read."""
     try:
         with safe_open(path, framework="pt") as file:
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - the file is no dictionary
             if missing := sorted(expected.keys() - shapes.keys()):
                 raise WeightsError(f"{where} lacks tensors that the config asks for: {_some(missing)}")
             if surplus := sorted(shapes.keys() - expected.keys()):
@@ -540,7 +539,7 @@ def _reason(error: Exception) -> Exception:
 
 
 def _translated(error: Exception, repo_id: str, revision: str | None, file: str) -> Exception | None:
-    """The error in one sentence, None for one that the Hub has no part in. Order matters: the special before the general."""
+    """The error in one sentence, None for one that the Hub has no part in. The order is from special to general."""
     at = f" at revision {revision}" if revision else ""
     match error:
         case hub_errors.GatedRepoError():

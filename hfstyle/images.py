@@ -23,7 +23,8 @@ FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "H
 """Decoders that a stranger's file may reach. Pillow has dozens more, several of which run other programs."""
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .ppm .pgm .avif .heic .heif".split()
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".gif", ".bmp"]
+    + [".ppm", ".pgm", ".avif", ".heic", ".heif"]
 )
 """File names that are taken for pictures when a folder is searched."""
 
@@ -234,7 +235,7 @@ def keep_color(painting: Image.Image, photo: Image.Image) -> Image.Image:
 
 
 def contact_sheet(rows: list[list[Image.Image]], cell: int = 256, gap: int = 4) -> Image.Image:
-    """Pictures in rows on white, each fitted into a square of `cell` pixels; a row is as high as its highest picture."""
+    """Pictures in rows on white, each fitted into a square of `cell` pixels; rows are as high as need be."""
     if not rows or not all(rows):
         raise OptionError("a contact sheet needs at least one picture in each row")
     box = (cell, cell)

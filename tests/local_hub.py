@@ -51,7 +51,7 @@ TYPE_OF_KIND = {"models": "model", "datasets": "dataset", "spaces": "space"}  # 
 FRONT_MATTER = re.compile(r"\s*---\r?\n(.*?)\r?\n---", re.DOTALL)
 
 
-# ---- What a test can look at, and plan ------------------------------------------------------------------------------
+# ---- What a test can look at, and plan ----
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Fault:
         return True
 
 
-# ---- Repos ----------------------------------------------------------------------------------------------------------
+# ---- Repos ----
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ class Repo:
         return size > LFS_ABOVE or any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
-# ---- The server -----------------------------------------------------------------------------------------------------
+# ---- The server ----
 
 
 class LocalHub:
@@ -401,7 +401,7 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-# ---- Faults on the wire ---------------------------------------------------------------------------------------------
+# ---- Faults on the wire ----
 
 
 class _CutResponse(Response):
@@ -441,7 +441,7 @@ async def _padded(body: bytes, length: int | None, hub: LocalHub) -> AsyncIterat
             await asyncio.sleep(0.01)  # about 6 MB a second: endless, and yet no full disk while a test waits
 
 
-# ---- The HTTP interface ---------------------------------------------------------------------------------------------
+# ---- The HTTP interface ----
 
 
 class _Refusal(Exception):

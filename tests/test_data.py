@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from test_images import gradient
 
 from hfstyle.data import Augmentation, PictureFolder, StepSampler, UnpairedStream
 from hfstyle.errors import DataError
 from hfstyle.images import to_tensor
-from test_images import gradient
 
 
 @pytest.fixture

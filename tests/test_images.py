@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 from hfstyle import images
 from hfstyle.errors import ImageError
 from hfstyle.images import (
+    contact_sheet,
     keep_color,
     list_images,
     read_image,

@@ -52,7 +52,7 @@ def output(model, size=(32, 48)):
         return model(pixels.to(model.dtype))
 
 
-# ---- saving and loading ----------------------------------------------------------------------------------------------
+# ---- saving and loading ----
 def test_what_is_saved_is_what_is_loaded(model, folder):
     loaded = type(model).from_pretrained(folder)
     assert loaded.config == model.config
@@ -129,7 +129,7 @@ def test_output_does_not_depend_on_the_run_or_the_batch(model):
         torch.testing.assert_close(model(pixels)[1:2], model(pixels[1:2]), atol=1e-5, rtol=1e-4)
 
 
-# ---- strictness ------------------------------------------------------------------------------------------------------
+# ---- strictness ----
 def test_a_missing_tensor_is_named(model, folder):
     state = load_file(folder / WEIGHTS_NAME)
     name = sorted(state)[0]
@@ -228,7 +228,7 @@ def test_an_absurd_config_costs_no_memory(folder, model, tmp_path):
     assert "the config asks for" in result.stdout or "lacks tensors" in result.stdout, result.stderr
 
 
-# ---- names -----------------------------------------------------------------------------------------------------------
+# ---- names ----
 @pytest.mark.parametrize("name", ["./nowhere", "/nowhere/at/all", "~/nowhere", "a/b/c", "..", "C:\\models\\x"])
 def test_what_looks_like_a_path_is_never_asked_of_the_hub(hub, name):
     with pytest.raises(ModelNotFoundError, match="there is no folder|is not a model"):

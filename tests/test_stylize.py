@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from test_images import encoded, gradient
+from test_models import TINY
 
 from hfstyle.auto import MODEL_CLASSES
 from hfstyle.errors import ImageError, OptionError
 from hfstyle.hub import ModelConfig
 from hfstyle.images import to_tensor
 from hfstyle.stylize import ImageToImageModel, fit_pixels
-
-from test_images import encoded, gradient
-from test_models import TINY
 
 GENERATORS = sorted(name for name, cls in MODEL_CLASSES.items() if issubclass(cls, ImageToImageModel))
 

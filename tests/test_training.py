@@ -31,7 +31,8 @@ LAUNCH = [
     str(ROOT / "train.py"),
     "cyclegan",
 ]
-TINY = "--ngf 4 --n-blocks 1 --ndf 4 --crop 32 --resize 32 40 --batch-size 2 --log-every 1".split()
+TINY = ["--ngf", "4", "--n-blocks", "1", "--ndf", "4", "--crop", "32", "--resize", "32", "40"]
+TINY += ["--batch-size", "2", "--log-every", "1"]
 """A network so small that one thread is faster than two."""
 
 
@@ -64,9 +65,10 @@ def launch(pictures, output, *more: str) -> subprocess.CompletedProcess:
 
 
 def config(pictures, output, **more) -> CycleGANTrainConfig:
-    tiny = dict(ngf=4, n_blocks=1, ndf=4, crop=32, resize=(32, 40), batch_size=2, log_every=1, cpu=True, threads=1)
-    folders = {"source": pictures / "photos", "target": pictures / "paintings", "output": output, "sample_every": 0}
-    return CycleGANTrainConfig(**(folders | tiny | more))
+    tiny = {"ngf": 4, "n_blocks": 1, "ndf": 4, "crop": 32, "resize": (32, 40), "batch_size": 2, "log_every": 1}
+    folders = {"source": pictures / "photos", "target": pictures / "paintings", "output": output}
+    quiet = {"cpu": True, "threads": 1, "sample_every": 0}
+    return CycleGANTrainConfig(**(folders | tiny | quiet | more))
 
 
 def weights(folder) -> dict[str, torch.Tensor]:
@@ -90,7 +92,7 @@ def assert_same_run(one, other):
     torch.testing.assert_close(state["pools"], other_state["pools"], atol=0, rtol=0)
 
 
-# ---- the command -----------------------------------------------------------------------------------------------------
+# ---- the command ----
 @pytest.mark.slow
 def test_one_step_leaves_a_whole_model(pictures, tmp_path):
     """With the README's own command, shortened: everything a user finds afterwards is there and works."""
@@ -175,7 +177,7 @@ def test_help_explains_every_option():
     assert listing.returncode == 0 and "cyclegan" in listing.stdout
 
 
-# ---- in this process -------------------------------------------------------------------------------------------------
+# ---- in this process ----
 def test_resume_in_steps_equals_one_run(pictures, tmp_path):
     Trainer(CycleGAN, config(pictures, tmp_path / "whole", max_steps=6, pool_size=3)).train()
     parts = tmp_path / "parts"
@@ -291,7 +293,7 @@ def test_the_average_is_what_is_saved(pictures, tmp_path):
     assert torch.equal(raw[judge], averaged[judge])  # only generators are averaged
 
 
-# ---- parts -----------------------------------------------------------------------------------------------------------
+# ---- parts ----
 def test_rate_stays_and_then_falls_to_zero():
     rates = [rate_factor(step, 10, 0.5) for step in range(11)]
     assert rates == pytest.approx([1] * 6 + [0.8, 0.6, 0.4, 0.2, 0])
@@ -316,7 +318,7 @@ def test_weights_start_as_in_the_paper(pictures, tmp_path):
     assert weight.std().item() == pytest.approx(0.02, rel=0.02) and abs(weight.mean().item()) < 1e-3
 
 
-# ---- bad input -------------------------------------------------------------------------------------------------------
+# ---- bad input ----
 @pytest.mark.parametrize(
     "arguments,words",
     [

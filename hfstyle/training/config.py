@@ -61,7 +61,7 @@ class TrainConfig:
     resume: str | None = None
     """Go on from a checkpoint of this run: `latest`, or the folder of one."""
     init_from: str | None = None
-    """Start from the weights of a model: a folder, a bundled name or a Hub repository (its architecture is taken over)."""
+    """Start from the weights of a model: a folder, a bundled name or a Hub repository, whose architecture is taken over."""
     push_to_hub: str | None = None
     """Push the finished model to this repository (owner/name)."""
     private: bool = False

@@ -12,7 +12,6 @@ from torch import nn
 from hfstyle.discriminators import PatchGANDiscriminator
 from hfstyle.errors import ModelNotFoundError
 from hfstyle.generators.cyclegan import CycleGANGenerator
-from hfstyle.images import to_image
 from hfstyle.losses import discriminator_loss, generator_loss, l1_loss, total_variation
 from hfstyle.training.config import UnpairedConfig
 
@@ -158,7 +157,7 @@ class ImagePool:
         self.images: list[torch.Tensor] = []
 
     def exchange(self, images: torch.Tensor) -> torch.Tensor:
-        """Of each image, with even chances, itself or one from the pool whose place it takes; all while it fills up."""
+        """Each image, or with even chances one from the pool whose place it takes; while the pool fills up, itself."""
         if self.size == 0:
             return images
         shown = []

@@ -125,7 +125,7 @@ class Trainer:
                     self._save_checkpoint()
         self._finish()
 
-    # ---- data ------------------------------------------------------------------------------------------------------
+    # ---- data ----
     def _read_pictures(self) -> None:
         c = self.config
         # A crop from a picture scaled up to resize[1] never needs more pixels than this.
@@ -151,14 +151,14 @@ class Trainer:
             persistent_workers=workers > 0,
         )  # fmt: skip
 
-    # ---- schedule ----------------------------------------------------------------------------------------------------
+    # ---- schedule ----
     def _set_rates(self) -> None:
         factor = rate_factor(self.step, self.config.max_steps, self.config.decay_start)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * factor
 
-    # ---- what is written -----------------------------------------------------------------------------------------
+    # ---- what is written ----
     def _make_output(self) -> None:
         if not self.main:
             return
@@ -292,7 +292,7 @@ class Trainer:
     def _data_sentence(self) -> str:
         return f"{len(self.photos)} photographs and {len(self.paintings)} paintings."
 
-    # ---- resuming ------------------------------------------------------------------------------------------------
+    # ---- resuming ----
     def _state(self, pools: list[dict[str, list[torch.Tensor]]]) -> dict[str, Any]:
         return {
             "step": self.step,

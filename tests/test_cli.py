@@ -1,0 +1,173 @@
+"""The `hfstyle` command: what it writes where, what it says, and its exit codes."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hfstyle import AutoModel, CycleGANGenerator
+from hfstyle.cli import main
+from test_images import encoded, gradient
+
+
+@pytest.fixture(scope="module")
+def style(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("styles") / "tiny"
+    torch.manual_seed(0)
+    CycleGANGenerator(ngf=4, n_blocks=1).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A working folder with two photos."""
+    monkeypatch.chdir(tmp_path)
+    gradient(size=(30, 20)).save("a.png")
+    gradient(size=(20, 30)).save("b.jpg")
+    return tmp_path
+
+
+def same(path, photo, style, **options) -> bool:
+    expected = AutoModel.from_pretrained(style).stylize(photo, **options)
+    return np.array_equal(np.asarray(Image.open(path)), np.asarray(expected))
+
+
+def errors(capsys) -> list[str]:
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    return [line.removeprefix("error: ") for line in captured.err.splitlines() if line.startswith("error: ")]
+
+
+def test_beside_the_photo(here, style, capsys):
+    assert main(["stylize", "a.png", "--style", style]) == 0
+    assert capsys.readouterr().out.strip() == "a-tiny.png"
+    assert same("a-tiny.png", "a.png", style)
+
+
+def test_options_reach_the_model(here, style):
+    more = ["--strength", "0.3", "--preserve-color", "--max-pixels", "100"]
+    assert main(["stylize", "a.png", "-o", "out.png", "--style", style, "--device", "cpu", *more]) == 0
+    assert same("out.png", "a.png", style, strength=0.3, preserve_color=True, max_pixels=100)
+
+
+def test_a_reduced_photo_is_said_so(here, style, capsys):
+    assert main(["stylize", "a.png", "--style", style, "--max-pixels", "150"]) == 0
+    assert "stylised at 15x10; --max-pixels allows more" in capsys.readouterr().out
+
+
+def test_several_photos_go_into_a_folder(here, style):
+    assert main(["stylize", "a.png", "b.jpg", "-o", "out", "--style", style]) == 0
+    assert sorted(os.listdir("out")) == ["a-tiny.png", "b-tiny.png"]
+    assert same("out/b-tiny.png", "b.jpg", style)
+
+
+def test_a_folder_keeps_its_shape_and_does_not_feed_on_itself(here, style):
+    Path("photos/deep").mkdir(parents=True)
+    Path("a.png").rename("photos/a.png")
+    Path("b.jpg").rename("photos/deep/b.jpg")
+    assert main(["stylize", "photos", "--style", style]) == 0
+    assert main(["stylize", "photos/", "--style", style, "--overwrite"]) == 0
+    made = sorted(str(path.relative_to(here)) for path in here.rglob("*.png"))
+    assert made == ["photos-tiny/a-tiny.png", "photos-tiny/deep/b-tiny.png", "photos/a.png"]
+
+
+def test_patterns(here, style):
+    assert main(["stylize", "*.png", "--style", style]) == 0
+    assert Path("a-tiny.png").exists() and not Path("b-tiny.png").exists()
+
+
+def test_json(here, style, capsys):
+    assert main(["stylize", "a.png", "b.jpg", "-o", "out", "--style", style, "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert first["photo"] == "a.png" and first["painting"] == "out/a-tiny.png" and first["size"] == [30, 20]
+    assert second["stylized_size"] == [20, 30] and second["seconds"] > 0
+
+
+def test_existing_files_are_not_overwritten(here, style, capsys):
+    Path("a-tiny.png").write_text("precious")
+    assert main(["stylize", "b.jpg", "a.png", "--style", style]) == 2
+    assert errors(capsys) == ["a-tiny.png exists; pass --overwrite to replace it"]
+    assert Path("a-tiny.png").read_text() == "precious" and not Path("b-tiny.png").exists()
+    assert main(["stylize", "a.png", "--style", style, "--overwrite"]) == 0
+    assert same("a-tiny.png", "a.png", style)
+
+
+def test_one_bad_photo_does_not_stop_the_others(here, style, capsys):
+    Path("broken.jpg").write_bytes(b"no")
+    assert main(["stylize", "broken.jpg", "a.png", "-o", "out", "--style", style]) == 2
+    assert len(errors(capsys)) == 1
+    assert os.listdir("out") == ["a-tiny.png"]
+
+
+@pytest.mark.parametrize(
+    "arguments,words",
+    [
+        (["nothing.jpg"], "cannot open nothing.jpg"),
+        (["none-*.jpg"], "no file matches none-*.jpg"),
+        (["empty"], "empty has no pictures"),
+        ([], "name at least one photo"),
+        (["a.png", "--strength", "2"], "strength must lie between 0 and 1"),
+        (["a.png", "--style", "rococo"], "no bundled model named 'rococo'"),
+        (["a.png", "--style", "./rococo"], "there is no folder ./rococo"),
+        (["a.png", "--device", "abacus"], "there is no device 'abacus' here"),
+        (["a.png", "-o", "out.doc"], "name it .png"),
+        (["a.png", "-o", "a.png/x.png"], "cannot make the folder a.png"),
+        (["a.png", "copy/a.png", "-o", "out"], "two photos would both become out/a-"),
+        (["-", "--json"], "cannot both go to standard output"),
+        (["a.png", "b.jpg", "-o", "-"], "only one picture can go to standard output"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(here, style, capsys, arguments, words):
+    Path("empty").mkdir()
+    Path("copy").mkdir()
+    gradient().save("copy/a.png")
+    before = sorted(here.rglob("*"))
+    if "--style" not in arguments:
+        arguments = [*arguments, "--style", style]
+    assert main(["stylize", *arguments]) == 2
+    (error,) = errors(capsys)
+    assert words in error
+    assert sorted(here.rglob("*")) == before, "something was left behind"
+
+
+def test_a_discriminator_makes_no_pictures(here, tmp_path, capsys):
+    from hfstyle import PatchGANDiscriminator
+
+    PatchGANDiscriminator(ndf=4).save_pretrained(tmp_path / "judge")
+    assert main(["stylize", "a.png", "--style", str(tmp_path / "judge")]) == 2
+    assert "does not make pictures" in errors(capsys)[0]
+
+
+def test_standard_input_and_output(here, style):
+    command = [sys.executable, "-m", "hfstyle", "stylize", "-", "--style", style]
+    result = subprocess.run(command, input=encoded(gradient(), "JPEG"), capture_output=True)
+    assert result.returncode == 0, result.stderr
+    painting = Image.open(io.BytesIO(result.stdout))
+    expected = AutoModel.from_pretrained(style).stylize(encoded(gradient(), "JPEG"))
+    assert np.array_equal(np.asarray(painting), np.asarray(expected))
+    empty = subprocess.run(command, input=b"", capture_output=True, text=False)
+    assert empty.returncode == 2 and empty.stderr == b"error: the picture is empty\n" and not empty.stdout
+
+
+def test_info(style, capsys):
+    assert main(["info", "--style", style, "--json"]) == 0
+    fact = json.loads(capsys.readouterr().out)
+    assert fact["class"] == "CycleGANGenerator" and fact["config"]["ngf"] == 4
+    assert fact["parameters"] == AutoModel.from_pretrained(style).num_parameters
+    assert main(["info"]) == 0
+    listing = capsys.readouterr().out
+    assert listing.startswith("ukiyoe\n") and "Ukiyo-e" in listing
+    assert main(["info", "--style", "rococo"]) == 2
+
+
+def test_an_interrupt_is_no_traceback(here, style, monkeypatch):
+    monkeypatch.setattr(CycleGANGenerator, "stylize", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert main(["stylize", "a.png", "--style", style]) == 130
+    assert sorted(os.listdir()) == ["a.png", "b.jpg"]

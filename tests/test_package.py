@@ -1,0 +1,206 @@
+"""What a newcomer meets first: the README's commands, the wheel, and an import that costs nothing."""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+import hfstyle
+from hfstyle.images import read_image
+from test_images import gradient
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def python(script: str, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *arguments, "-c", script], capture_output=True, text=True, cwd=ROOT)
+
+
+def test_importing_hfstyle_imports_nothing_heavy():
+    script = "import sys, hfstyle; print([m for m in ('torch', 'numpy', 'PIL', 'huggingface_hub', 'gradio') if m in sys.modules])"
+    assert python(script).stdout.strip() == "[]"
+
+
+def test_help_answers_without_torch():
+    script = """if True:
+        import sys
+        sys.argv = ["hfstyle", "stylize", "--help"]
+        from hfstyle.cli import main
+        try:
+            main()
+        except SystemExit:
+            print("torch" in sys.modules)
+    """
+    assert python(script).stdout.strip().endswith("False")
+
+
+def test_every_public_name_resolves():
+    for name in hfstyle.__all__:
+        assert getattr(hfstyle, name) is not None
+    assert set(hfstyle.__all__) <= set(dir(hfstyle))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        hfstyle.nothing  # noqa: B018
+
+
+def test_imports_run_downwards():
+    """No room imports from a floor above it (the order is that of the README's map)."""
+    floors = "cli studio training auto generators discriminators stylize losses data hub card images errors".split()
+    for path in sorted((ROOT / "hfstyle").rglob("*.py")):
+        room = path.relative_to(ROOT / "hfstyle").parts[0].removesuffix(".py")
+        if room in ("__init__", "__main__"):
+            continue
+        for imported in re.findall(r"^\s*(?:from|import) hfstyle\.(\w+)", path.read_text(), re.M):
+            assert floors.index(imported) >= floors.index(room), f"{path.relative_to(ROOT)} imports hfstyle.{imported}"
+
+
+def test_the_map_in_the_readme_is_the_tree():
+    listed = set(re.findall(r"^  ([\w/]+(?:\.py)?)", next(b for b in blocks("text") if "hfstyle/" in b), re.M))
+    for name in listed:
+        assert (ROOT / "hfstyle" / name).exists(), name
+    files = {path.name for path in (ROOT / "hfstyle").glob("*.py")} - {
+        "__init__.py",
+        "__main__.py",
+        "errors.py",
+        "card.py",
+    }
+    assert files <= listed
+
+
+def test_the_python_in_the_readme_runs(tmp_path, monkeypatch, hub):
+    hub.add_user("hf_me", "me")
+    monkeypatch.setenv("HF_TOKEN", "hf_me")
+    monkeypatch.chdir(tmp_path)
+    gradient(size=(80, 60)).save("photo.jpg")
+    (code,) = blocks("python")
+    exec(compile(code, "README.md", "exec"), {})
+    assert read_image("painting.png").size == (80, 60)
+    assert "model.safetensors" in hub.repo("me/my-style").files("main")
+    assert hfstyle.AutoModel.from_pretrained("my-style").config
+
+
+@pytest.mark.slow
+def test_the_command_lines_in_the_readme_run(tmp_path):
+    (tmp_path / "holidays").mkdir()
+    for name in ("photo.jpg", "holidays/1.jpg", "holidays/2.png"):
+        gradient(size=(60, 40)).save(tmp_path / name)
+    lines = [line.split("#")[0].strip() for block in blocks("bash") for line in block.splitlines()]
+    commands = [line for line in lines if line.startswith(".venv/bin/hfstyle") and not line.endswith(" app")]
+    assert len(commands) >= 4
+    for command in commands:
+        command = command.replace(".venv/bin/hfstyle", f"{shlex.quote(sys.executable)} -m hfstyle")
+        result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
+        assert result.returncode == 0, command + result.stderr
+    made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")}
+    assert {"photo-ukiyoe.png", "painting.png", "paintings/1-ukiyoe.png", "paintings/2-ukiyoe.png"} <= made
+
+
+@pytest.mark.slow
+def test_the_training_command_in_the_readme_trains(tmp_path):
+    for folder in ("photos", "paintings"):
+        (tmp_path / folder).mkdir()
+        for index in range(3):
+            gradient(size=(60 + index, 50)).save(tmp_path / folder / f"{index}.jpg")
+    (command,) = [line for block in blocks("bash") for line in block.splitlines() if "accelerate launch" in line]
+    program = f"{shlex.quote(sys.executable)} -m accelerate.commands.launch {shlex.quote(str(ROOT / 'train.py'))}"
+    command = command.replace(".venv/bin/accelerate launch train.py", program)
+    command += " --max-steps 1 --ngf 4 --n-blocks 1 --ndf 4 --crop 32 --resize 32 40"
+    result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert hfstyle.AutoModel.from_pretrained(tmp_path / "runs" / "mine").config.ngf == 4
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_the_style_and_names_its_extras(tmp_path):
+    source = tmp_path / "source"
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in tracked.strip("\0").split("\0"):  # as from a clean clone, without what lies about here
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(source)]
+    result = subprocess.run(build, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        metadata = next(archive.read(name).decode() for name in names if name.endswith("METADATA"))
+        config = json.loads(archive.read("hfstyle/assets/ukiyoe/config.json"))
+    assert config["_class_name"] == "CycleGANGenerator"
+    for name in (
+        "assets/ukiyoe/model.safetensors",
+        "assets/ukiyoe/README.md",
+        "assets/examples/CREDITS.tsv",
+        "py.typed",
+    ):
+        assert f"hfstyle/{name}" in names
+    assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
+    assert any(name.endswith("licenses/NOTICE") for name in names)
+    for extra in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]:
+        assert f"Provides-Extra: {extra}" in metadata
+    assert wheel.stat().st_size < 12 * 2**20
+
+
+def test_the_changelog_knows_this_version():
+    assert f"## {hfstyle.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_pinned_versions_lie_within_the_ranges():
+    from packaging.requirements import Requirement
+
+    pinned = dict(re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)", (ROOT / "requirements.txt").read_text(), re.M))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    ranges = [*project["dependencies"], *project["optional-dependencies"]["app"]]
+    for requirement in map(Requirement, ranges):
+        if requirement.name in pinned:
+            assert requirement.specifier.contains(pinned[requirement.name]), requirement.name
+    core = {Requirement(line).name for line in project["dependencies"]}
+    assert core <= pinned.keys() | {"hfstyle"}, core - pinned.keys()
+
+
+@pytest.mark.slow
+def test_the_space_starts_from_what_would_be_uploaded(tmp_path):
+    """The two folders that its README uploads, without this checkout, answer with the page."""
+    pytest.importorskip("gradio", reason="the extra 'app' is not installed")
+    shutil.copytree(ROOT / "spaces" / "studio", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(ROOT / "hfstyle", tmp_path / "hfstyle", ignore=shutil.ignore_patterns("__pycache__"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1"}
+    with subprocess.Popen([sys.executable, "app.py"], cwd=tmp_path, env=environment) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while True:
+                assert process.poll() is None and time.monotonic() < deadline
+                with contextlib.suppress(OSError):
+                    page = urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read().decode()
+                    break
+                time.sleep(0.5)
+        finally:
+            process.terminate()
+    assert "hfstyle" in page
+    front_matter = yaml.safe_load((tmp_path / "README.md").read_text().split("---")[1])
+    assert f"gradio[oauth,mcp]=={front_matter['sdk_version']}" in (ROOT / "requirements.txt").read_text()
+
+
+def test_the_space_asks_for_what_the_package_needs():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = (ROOT / "spaces" / "studio" / "requirements.txt").read_text().split()
+    assert {line.replace("torch>=2.8,<2.14", "torch>=2.8") for line in asked} == set(project["dependencies"])
