@@ -405,7 +405,8 @@ def push_folder(
 ) -> str:
     """Upload a saved model's folder, all of it, in one commit. See `PreTrainedModel.push_to_hub`.
 
-    Hidden files and training checkpoints (`checkpoint-*`, `training_state.pt`) stay behind.
+    Hidden files, training checkpoints (`checkpoint-*`, `training_state.pt`) and the sheets in `samples/`, which show
+    the training pictures, stay behind.
     """
     if not REPO_ID.fullmatch(repo_id):
         raise OptionError(f"a Hub repository is written owner/name, not {repo_id!r:.100}")
@@ -416,7 +417,11 @@ def push_folder(
         api.create_repo(repo_id, private=private, exist_ok=True)
         if revision is not None and not revision.startswith("refs/"):  # refs/pr/1 is there or cannot be made
             api.create_branch(repo_id, branch=revision, exist_ok=True)
-        ignore = [pattern for name in ("checkpoint-*/*", "training_state.pt", ".*") for pattern in (name, f"*/{name}")]
+        ignore = [
+            pattern
+            for name in ("checkpoint-*/*", "training_state.pt", "samples/*", ".*")
+            for pattern in (name, f"*/{name}")
+        ]
         if keep_card and api.file_exists(repo_id, CARD_NAME, revision=revision):
             ignore.append(CARD_NAME)
         commit = api.upload_folder(

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from test_images import gradient
 
 import hfstyle
 from hfstyle.images import read_image
-from test_images import gradient
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -35,8 +35,10 @@ def python(script: str, *arguments: str) -> subprocess.CompletedProcess:
 
 
 def test_importing_hfstyle_imports_nothing_heavy():
-    script = "import sys, hfstyle; print([m for m in ('torch', 'numpy', 'PIL', 'huggingface_hub', 'gradio') if m in sys.modules])"
-    assert python(script).stdout.strip() == "[]"
+    heavy = ("torch", "numpy", "PIL", "huggingface_hub", "gradio")
+    assert (
+        python(f"import sys, hfstyle; print([name for name in {heavy} if name in sys.modules])").stdout.strip() == "[]"
+    )
 
 
 def test_help_answers_without_torch():
@@ -62,7 +64,8 @@ def test_every_public_name_resolves():
 
 def test_imports_run_downwards():
     """No room imports from a floor above it (the order is that of the README's map)."""
-    floors = "cli studio training auto generators discriminators stylize losses data hub card images errors".split()
+    floors = ["cli", "studio", "training", "auto", "generators", "discriminators", "stylize"]
+    floors += ["losses", "data", "hub", "card", "images", "errors"]
     for path in sorted((ROOT / "hfstyle").rglob("*.py")):
         room = path.relative_to(ROOT / "hfstyle").parts[0].removesuffix(".py")
         if room in ("__init__", "__main__"):

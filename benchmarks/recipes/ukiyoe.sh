@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# The bundled style "ukiyoe". ART is a folder with photos/train, photos-open and ukiyoe/train; OUT is where it trains.
-# Run again after an interruption, it goes on where it stopped.
+# The bundled style "ukiyoe". ART is a folder with photos/train and ukiyoe/train; OUT is where it trains.
+# Run again after an interruption, it goes on where it stopped. Further arguments go to both trainings.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 ART=${ART:?set ART to the folder of pictures}
 OUT=${OUT:?set OUT to a folder for the training}
 common=(
-  --source "$ART/photos/train" --target "$ART/ukiyoe/train" --sample-photos "$ART/photos-open"
+  --source "$ART/photos/train" --target "$ART/ukiyoe/train" --sample-photos hfstyle/assets/examples
   --inner-crop 0.88 --aspect-jitter 0.1 --ngf 32 --n-blocks 6 --ndf 32
-  --lambda-cycle 6 --lambda-identity 0.4 --lambda-tv 0.5 --cycle-noise 0.05 --lr-discriminator 1e-4
-  --ema 0.998 --sample-every 250 --checkpoint-every 250 --resume latest
-  --title "Ukiyo-e" --about benchmarks/recipes/ukiyoe.md
+  --lambda-cycle 6 --lambda-identity 0.4 --lambda-tv 0.5 --cycle-noise 0.05
+  --ema 0.998 --sample-every 250 --checkpoint-every 100 --resume latest
+  --title "Ukiyo-e" --about benchmarks/recipes/ukiyoe.md "$@"
 )
 # Small crops, two a step: palette, flatness, first contours.
-accelerate launch train.py cyclegan --output "$OUT/1" "${common[@]}" \
-  --crop 128 --resize 144 260 --batch-size 2 --max-steps 3000 --decay-start 1
+accelerate launch train.py cyclegan --output "$OUT/ukiyoe-128" "${common[@]}" \
+  --crop 128 --resize 144 260 --batch-size 2 --max-steps 2000 --decay-start 1 --lr-discriminator 1e-4
 # Larger crops: instance norm then sees what it sees in use, skies and dark land in one picture.
-accelerate launch train.py cyclegan --output "$OUT/2" "${common[@]}" --init-from "$OUT/1" \
-  --crop 224 --resize 224 320 --max-steps "${STEPS:-2500}" --lr 1.5e-4 --lr-discriminator 7e-5 --decay-start 0.3
+accelerate launch train.py cyclegan --output "$OUT/ukiyoe" "${common[@]}" --init-from "$OUT/ukiyoe-128" \
+  --crop 192 --resize 192 300 --max-steps 1500 --lr 1.5e-4 --lr-discriminator 7e-5 --decay-start 0.3

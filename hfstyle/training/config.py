@@ -61,7 +61,7 @@ class TrainConfig:
     resume: str | None = None
     """Go on from a checkpoint of this run: `latest`, or the folder of one."""
     init_from: str | None = None
-    """Start from the weights of a model: a folder, a bundled name or a Hub repository, whose architecture is taken over."""
+    """Start from the weights of a model: folder, bundled name or Hub repository; its architecture is taken over."""
     push_to_hub: str | None = None
     """Push the finished model to this repository (owner/name)."""
     private: bool = False
@@ -77,8 +77,8 @@ class TrainConfig:
     license: str = "apache-2.0"
     """Licence of the trained weights, as the Hub writes it."""
     sample_photos: Path | None = None
-    """Photos for the sample sheets. Only with these is a sheet published in the card, since those of --source may not
-    be yours to publish."""
+    """Photos for the samples. Only these and what becomes of them are published with the model, since the pictures of
+    --source and --target may not be yours to publish."""
 
     def check(self) -> None:
         """Raises OptionError for a value outside its range, before any work is done."""

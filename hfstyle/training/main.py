@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; go on with --resume latest", file=sys.stderr)
+        print("interrupted; go on from the last checkpoint with --resume latest", file=sys.stderr)
         return 130
     return 0
 

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 STATE_NAME = "training_state.pt"
 OPTIONS_NAME = "options.json"
 METRICS_NAME = "metrics.jsonl"
+CARD_SAMPLES_NAME = "samples.jpg"
 SAMPLES = 6
 """Photos, and paintings, on a sample sheet."""
 
@@ -216,16 +217,19 @@ class Trainer:
     def _write_samples(self) -> None:
         if not self.main or not self.config.sample_every:
             return
+        folder = self.output / "samples"
+        folder.mkdir(exist_ok=True)
+        save_image(contact_sheet(self._sample_rows()), folder / f"step-{self.step:07d}.jpg")
+
+    def _sample_rows(self) -> list[list[Image.Image]]:
         networks = self._judged()
         was_training = {name: network.training for name, network in networks.items()}
         for network in networks.values():
             network.eval()
-        sheet = contact_sheet(self.method.sample(networks, self.sample_photos, self.sample_paintings))
+        rows = self.method.sample(networks, self.sample_photos, self.sample_paintings)
         for name, network in networks.items():
             network.train(was_training[name])
-        folder = self.output / "samples"
-        folder.mkdir(exist_ok=True)
-        save_image(sheet, folder / f"step-{self.step:07d}.jpg")
+        return rows
 
     def _save_checkpoint(self) -> None:
         pools = gather_object([{name: pool.images for name, pool in self.method.pools.items()}])
@@ -246,6 +250,8 @@ class Trainer:
     def _finish(self) -> None:
         pools = gather_object([{name: pool.images for name, pool in self.method.pools.items()}])
         if self.main:
+            if self.config.sample_photos is not None:
+                save_image(contact_sheet(self._sample_rows()[:2]), self.output / CARD_SAMPLES_NAME)
             self.method.save_pretrained(self._judged(), self.output, card=str(self._card()))
             with write_whole(self.output / STATE_NAME) as file:
                 torch.save(self._state(pools), file)
@@ -263,7 +269,6 @@ class Trainer:
     def _card(self) -> Card:
         c = self.config
         title = c.title or self.output.name
-        shown = c.sample_photos is not None and c.sample_every
         command = "accelerate launch train.py cyclegan " + " ".join(
             f"--{name.replace('_', '-')} {_shell(value)}" if not isinstance(value, bool)
             else f"--{'' if value else 'no-'}{name.replace('_', '-')}"
@@ -283,9 +288,8 @@ class Trainer:
             name=c.push_to_hub or self.output.name,
             license=c.license,
             tags=["cyclegan"],
-            samples=f"samples/step-{self.step:07d}.jpg" if shown and self.step == c.max_steps else None,
-            samples_caption="From top to bottom: photographs, their paintings, the photographs that come back from "
-            "these; paintings and what they look like as photographs.",
+            # The other sheets show the pictures that it learnt from, which may not be the user's to publish.
+            samples=CARD_SAMPLES_NAME if (self.output / CARD_SAMPLES_NAME).exists() else None,
             sections=sections,
         )
 
