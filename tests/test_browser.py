@@ -13,14 +13,15 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("gradio", reason="the extra 'app' is not installed")
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+from playwright import sync_api
+from test_studio import bomb, running_studio, same_pixels, small_photo
 
 from hfstyle import AutoModel
 from hfstyle.studio import text
 from hfstyle.studio.painter import EXAMPLES
 from hfstyle.studio.stylise import default_style
-
-from test_studio import bomb, running_studio, same_pixels, small_photo
 
 pytestmark = pytest.mark.browser
 
@@ -282,40 +283,81 @@ def test_a_photo_with_transparency_looks_right(open_page, tmp_path):
     assert Image.open(tmp_path / "painting.png").mode == "RGBA"
 
 
-def test_a_photo_from_the_camera(open_page):
+def test_a_photo_is_taken_with_the_camera(open_page):
     page = open_page(permissions=["camera"])
     page.get_by_role("button", name="Capture from camera").click()
     page.locator("#photo").get_by_role("button", name="Click to Access Webcam").click()
-    page.locator("#photo").get_by_role("button", name="capture photo").click(timeout=20 * SECONDS)
-    page.locator("#photo img").wait_for()
+    page.wait_for_function("document.querySelector('#photo video')?.videoWidth > 0")
+    page.locator("#photo").get_by_role("button", name="capture photo").click()
+    page.locator("#photo .image-frame img").wait_for()
     paint(page)
 
 
-def test_a_bad_file_gets_words(open_page, tmp_path):
+def test_a_bad_file_gets_words_at_once(open_page, photo, tmp_path):
     page = open_page()
     file = tmp_path / "holiday.jpg"
     file.write_text("<b>I am not a photo.</b>")
     page.set_input_files("#photo input[type=file]", file)
-    page.locator("#photo img").wait_for(state="attached")
-    page.locator("#paint").click()
     assert complaint(page) == "holiday.jpg is not a picture that can be read (JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF)."
-    page.locator("#paint").wait_for()
+    page.locator("#photo img").wait_for(state="detached")
     look(page, "desktop-error")
+    choose(page, photo)
+    paint(page)
 
 
 def test_no_photo_gets_words(open_page):
     page = open_page()
     page.locator("#paint").click()
     assert complaint(page) == "Choose a photo first."
+    page.locator("#paint").wait_for()
+    look(page, "desktop-no-photo")
 
 
 def test_a_bomb_gets_words(open_page, tmp_path):
     page = open_page()
     (tmp_path / "bomb.png").write_bytes(bomb())
     page.set_input_files("#photo input[type=file]", tmp_path / "bomb.png")
-    page.locator("#photo img").wait_for(state="attached")
-    page.locator("#paint").click()
     assert "megapixels; make it smaller first." in complaint(page)
+
+
+def test_a_kind_that_browsers_cannot_show_is_shown(open_page, model, tmp_path):
+    page = open_page()
+    scan = small_photo(tmp_path / "scan.tif", size=(420, 280))
+    page.set_input_files("#photo input[type=file]", scan)
+    page.wait_for_function("document.querySelector('#photo img')?.naturalWidth === 420")
+    paint(page)
+    download(page).save_as(tmp_path / "painting.png")
+    same_pixels(tmp_path / "painting.png", model.stylize(scan))
+
+
+def test_a_photo_is_dropped(open_page, photo):
+    page = open_page()
+    page.evaluate(
+        """async bytes => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "dropped.png", {type: "image/png"}));
+            const target = document.querySelector("#photo button.upload-container");
+            target.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
+        }""",
+        list(photo.read_bytes()),
+    )
+    page.locator("#photo img").wait_for()
+    paint(page)
+    assert download(page).suggested_filename == f"dropped-{default_style()}.png"
+
+
+def test_a_photo_is_pasted(open_page, photo):
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    page.evaluate(
+        """async bytes => {
+            const picture = new Blob([new Uint8Array(bytes)], {type: "image/png"});
+            await navigator.clipboard.write([new ClipboardItem({"image/png": picture})]);
+        }""",
+        list(photo.read_bytes()),
+    )
+    page.get_by_role("button", name="Paste from clipboard").click()
+    page.locator("#photo img").wait_for()
+    paint(page)
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "zh-HK", "zh"])

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from test_images import encoded, gradient
 
 from hfstyle import AutoModel, CycleGANGenerator
 from hfstyle.cli import main
-from test_images import encoded, gradient
 
 
 @pytest.fixture(scope="module")

@@ -126,6 +126,12 @@ def test_every_entry_has_every_language():
     assert all(any("\u4e00" <= letter <= "\u9fff" for letter in words) for words in chinese)
 
 
+def test_no_entry_is_left_over():
+    source = "".join(path.read_text("utf-8") for path in Path(text.__file__).parent.glob("*.py"))
+    for key in text.CATALOGUE:
+        assert key.startswith("style.") or source.count(f'"{key}"') >= 2, key
+
+
 def test_an_unknown_word_is_found_out_when_the_page_is_built():
     with pytest.raises(KeyError):
         text.label("no such word")
@@ -135,6 +141,7 @@ def test_an_unknown_word_is_found_out_when_the_page_is_built():
     ("error", "key", "english"),
     [
         (ImageError("/tmp/a/b/photo.jpg is empty"), "error.image", "photo.jpg is empty."),
+        (ImageError("cannot open /tmp/a/b/photo.jpg: no"), "error.image", "Cannot open photo.jpg: no."),
         (text.StudioError("error.no_photo"), "error.no_photo", "Choose a photo first."),
         (MemoryError(), "error.memory", "This photo needs more memory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried ..."), "error.memory", "This"),
@@ -419,11 +426,16 @@ def test_few_models_stay_in_memory(painter, monkeypatch):
     loaded = []
     monkeypatch.setattr("hfstyle.studio.painter.bundled_styles", lambda: ["a", "b"])
     monkeypatch.setattr(
-        AutoModel, "from_pretrained", lambda name: loaded.append(name) or SlowModel(torch.nn.Identity())
+        AutoModel, "from_pretrained", lambda path: loaded.append(path.name) or SlowModel(torch.nn.Identity())
     )
     for style in ("a", "a", "b", "b", "a"):
         asyncio.run(painter.paint(PHOTO, style, 1.0, False))
     assert loaded == ["a", "b", "a"] and list(painter._models) == ["a"]
+
+
+def test_a_photo_that_was_deleted_meanwhile_gets_a_sentence(painter, tmp_path):
+    with pytest.raises(text.StudioError, match="within the hour"):
+        asyncio.run(painter.paint(tmp_path / "gone.png", default_style(), 1.0, False))
 
 
 def test_a_large_photo_is_shown_small_and_downloaded_whole(painter):

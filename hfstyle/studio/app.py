@@ -1,0 +1,104 @@
+"""The app around the pages: what is common to all of them, and how it is served."""
+
+import signal
+import sys
+import threading
+import time
+
+import gradio as gr
+
+from hfstyle.errors import HfstyleError
+from hfstyle.studio import stylise
+from hfstyle.studio.components import header
+from hfstyle.studio.painter import Painter
+from hfstyle.studio.storage import CHECK_EVERY, MAX_AGE, claim_folder, keep_clean
+from hfstyle.studio.text import CATALOGUE, i18n
+from hfstyle.studio.theme import STYLE_SHEET, theme
+
+MAX_UPLOAD_BYTES = 50 * 2**20
+"""Larger uploads are refused while they arrive. A phone's largest photos have about 25 MB."""
+MAX_WAITING = 20
+"""Visitors in the queue; the next one is asked to come back later."""
+
+
+def build_app(painter: Painter | None = None) -> gr.Blocks:
+    """All pages, ready for `launch`.
+
+    Args:
+        painter: What paints; one of its own, in a new folder for uploads, where none is given.
+    """
+    painter = painter or Painter(claim_folder())
+    with gr.Blocks(
+        title=CATALOGUE["title"]["en"], analytics_enabled=False, delete_cache=(CHECK_EVERY, MAX_AGE)
+    ) as demo:
+        header()
+        stylise.build(painter)
+        stylise.add_endpoint(painter)
+    return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
+
+
+def launch(
+    host: str | None = None, port: int | None = None, share: bool = False, inbrowser: bool = False, block: bool = True
+) -> gr.Blocks:
+    """Serve the studio.
+
+    Args:
+        host: Address to listen on; None is this machine only, or `GRADIO_SERVER_NAME`.
+        port: None is the first free one from 7860 on, or `GRADIO_SERVER_PORT`.
+        share: Also make a public address, through Gradio's servers.
+        inbrowser: Open the page in the default browser.
+        block: Return only when the server ends.
+
+    Returns:
+        The running app; `local_url` is its address.
+
+    Raises:
+        HfstyleError: The port is not free.
+    """
+    folder = claim_folder()
+    keep_clean(folder)
+    painter = Painter(folder)
+    demo = build_app(painter)
+    try:
+        demo.launch(
+            server_name=host,
+            server_port=port,
+            share=share,
+            inbrowser=inbrowser,
+            prevent_thread_lock=True,
+            max_file_size=MAX_UPLOAD_BYTES,
+            theme=theme(),
+            css_paths=STYLE_SHEET,
+            i18n=i18n(),
+            footer_links=["api"],
+            # Gradio would keep every visitor's photos and paintings in their browser, on shared machines too.
+            run_history=False,
+            ssr_mode=False,
+            mcp_server=False,
+            quiet=True,
+            enable_monitoring=False,
+            pwa=False,
+        )
+    except OSError as error:
+        raise HfstyleError(f"the app cannot listen on port {port or 7860}: {error}") from error
+    print(f"The studio is open at {demo.local_url} (Ctrl+C closes it)", flush=True)
+    style = stylise.default_style()
+    if style is not None:
+        painter.warm_up(style)
+    if block:
+        _serve(demo, painter)
+    return demo
+
+
+def _serve(demo: gr.Blocks, painter: Painter) -> None:
+    """Wait for Ctrl+C or, as containers are ended, SIGTERM; then leave no photo behind."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        while True:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        print()
+    finally:
+        painter.close()
+        demo.close(verbose=False)

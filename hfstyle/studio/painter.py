@@ -1,0 +1,241 @@
+"""From an uploaded file to the files of its painting, off the event loop, one at a time, stoppable at any moment.
+
+torch and the models are imported when they are first needed, so that the page is there long before they are.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hfstyle
+from hfstyle.studio.text import StudioError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from hfstyle.stylize import ImageToImageModel
+
+logger = logging.getLogger(__name__)
+
+ASSETS = Path(hfstyle.__file__).parent / "assets"
+EXAMPLES = ASSETS / "examples"
+
+SHOWN_BY_BROWSERS = frozenset((".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif"))
+
+PREVIEW_SIDE = 2048
+"""Longest side, in pixels, of what the page shows; the download always has the photo's full size."""
+
+
+def bundled_styles() -> list[str]:
+    """What `hfstyle.hub.bundled_models` says, without the seconds that importing torch takes."""
+    return sorted(config.parent.name for config in ASSETS.glob("*/config.json"))
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What one run leaves on disk, and the sizes (width, height) that the page tells about."""
+
+    full: Path
+    """The painting as PNG, of the photo's size."""
+    photo_preview: Path
+    painting_preview: Path
+    size: tuple[int, int]
+    stylized_size: tuple[int, int]
+    """Smaller than `size` where the photo was too large for the network."""
+
+
+class Stopped(Exception):
+    """The visitor asked to stop, or left."""
+
+
+class Painter:
+    """Paints photos with the bundled styles.
+
+    Args:
+        folder: Where files are written, each run in a folder of its own with a name that cannot be guessed.
+        keep: How many models stay in memory, the most recently used ones.
+    """
+
+    def __init__(self, folder: Path, keep: int = 3):
+        self.folder = folder
+        self.keep = keep
+        self._models: OrderedDict[str, ImageToImageModel] = OrderedDict()
+        # One thread, since one forward pass already uses every core.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hfstyle-painter")
+        # Reading must not wait for painting; one at a time, since a photo can take 360 MB.
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="hfstyle-reader")
+        self._closed = threading.Event()
+
+    def warm_up(self, style: str) -> None:
+        """Import torch, load a style and run it once, in the background, so that the first visitor need not wait."""
+        self._thread.submit(self._warm_up, style)
+
+    def close(self) -> None:
+        """Stop what is being painted and take on nothing more."""
+        self._closed.set()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._reader.shutdown(wait=False, cancel_futures=True)
+
+    async def receive(self, photo: str | Path) -> Path:
+        """Look at an upload before anybody asks for its painting, so that a bad file gets its words at once.
+
+        Returns:
+            The file itself or, where browsers cannot show its kind (HEIC, TIFF), a copy as PNG.
+
+        Raises:
+            ImageError: The file is not a photo that can be read.
+        """
+        return await asyncio.wrap_future(self._reader.submit(self._receive, Path(photo)))
+
+    async def paint(
+        self,
+        photo: str | Path,
+        style: str,
+        strength: float,
+        preserve_color: bool,
+        previews: bool = True,
+        on_progress: Callable[[float], None] = lambda fraction: None,
+    ) -> Painting:
+        """Paint one photo. Cancelling the awaiting task stops the network at its next layer.
+
+        Args:
+            photo: Path of the uploaded file, read by `hfstyle.images.read_image` and by nothing else.
+            style: Name of a bundled style; nothing else is ever loaded.
+            strength: 0 to 1, see `stylize`.
+            preserve_color: See `stylize`.
+            previews: Also write pictures for the page.
+            on_progress: Called in the event loop with the fraction that is done.
+
+        Raises:
+            HfstyleError: In one sentence, what is wrong with the photo or the options.
+        """
+        if style not in bundled_styles():
+            raise StudioError("error.unknown_style")
+        if not Path(photo).exists():
+            raise StudioError("error.expired")
+        run = _Run(self._closed)
+        work = self._thread.submit(self._paint, run, Path(photo), style, strength, preserve_color, previews)
+        waiting = asyncio.wrap_future(work)
+        try:
+            while not (await asyncio.wait([waiting], timeout=0.1))[0]:
+                on_progress(run.fraction)
+            return waiting.result()
+        finally:
+            run.stopped.set()
+            waiting.cancel()
+
+    def _receive(self, photo: Path) -> Path:
+        from hfstyle.images import read_image
+
+        image = read_image(photo)
+        if photo.suffix.lower() in SHOWN_BY_BROWSERS:
+            return photo
+        copy = self._new_folder() / f"{photo.stem[:60] or 'photo'}.png"
+        image.save(copy, "PNG", compress_level=2)
+        return copy
+
+    def _new_folder(self) -> Path:
+        folder = self.folder / secrets.token_hex(16)
+        folder.mkdir(parents=True)
+        return folder
+
+    def _paint(
+        self, run: "_Run", photo: Path, style: str, strength: float, preserve_color: bool, previews: bool
+    ) -> Painting:
+        from hfstyle.images import read_image
+
+        run.check()
+        image = read_image(photo)
+        model = self._model(style)
+        with run.watch(model):
+            painting = model.stylize(image, strength=strength, preserve_color=preserve_color)
+        run.check()
+        folder = self._new_folder()
+        full = folder / f"{photo.stem[:60] or 'photo'}-{style}.png"
+        # Pillow's default, 6, takes three times as long and makes a painting no smaller.
+        painting.save(full, "PNG", compress_level=2)
+        return Painting(
+            full=full,
+            photo_preview=_preview(image, folder / "photo") if previews else full,
+            painting_preview=_preview(painting, folder / "painting") if previews else full,
+            size=painting.size,
+            stylized_size=painting.info.get("stylized_size", painting.size),
+        )
+
+    def _model(self, style: str) -> "ImageToImageModel":
+        """Only ever called in the one thread, so it needs no lock."""
+        from hfstyle import AutoModel
+
+        if style in self._models:
+            self._models.move_to_end(style)
+        else:
+            # By its path, since a folder of that name in the working directory would come before the bundled model.
+            self._models[style] = AutoModel.from_pretrained(ASSETS / style)
+            while len(self._models) > self.keep:
+                self._models.popitem(last=False)
+        return self._models[style]
+
+    def _warm_up(self, style: str) -> None:
+        from PIL import Image
+
+        try:
+            self._model(style).stylize(Image.new("RGB", (256, 256)))
+        except Exception:
+            # The first visitor gets the error in words; here it must only not end the thread.
+            logger.exception("the style %s could not be loaded", style)
+
+
+class _Run:
+    """The thread's side of one call of `Painter.paint`: how far it is, and whether it is still wanted."""
+
+    def __init__(self, closed: threading.Event) -> None:
+        self.closed = closed
+        self.stopped = threading.Event()
+        self.fraction = 0.0
+
+    def check(self) -> None:
+        if self.stopped.is_set() or self.closed.is_set():
+            raise Stopped
+
+    @contextlib.contextmanager
+    def watch(self, model: "ImageToImageModel") -> Iterator[None]:
+        """Look, before every layer of the network, whether to go on: Python cannot interrupt a thread from outside."""
+        layers = [module for module in model.modules() if not any(module.children())]
+        passed = 0
+
+        def before_layer(*_: object) -> None:
+            nonlocal passed
+            self.check()
+            self.fraction = min(passed / len(layers), 0.99)
+            passed += 1
+
+        hooks = [layer.register_forward_pre_hook(before_layer) for layer in layers]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+def _preview(image: "Image.Image", path: Path) -> Path:
+    """A copy that every browser can show, at most `PREVIEW_SIDE` wide and high."""
+    from PIL import Image
+
+    if max(image.size) > PREVIEW_SIDE:
+        image = image.copy()
+        image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS, reducing_gap=3)
+    if image.mode == "RGB":
+        path = path.with_suffix(".jpg")
+        image.save(path, "JPEG", quality=92, subsampling=0)
+    else:
+        path = path.with_suffix(".webp")
+        image.save(path, "WEBP", quality=90, method=2)
+    return path

@@ -1,0 +1,224 @@
+"""The first page: a photo goes in, a painting comes out. Also the API endpoint that does the same."""
+
+import csv
+import html
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from hfstyle.errors import HfstyleError, OptionError
+from hfstyle.studio.components import BARE, PhotoInput, comparison, comparison_value, example_strip
+from hfstyle.studio.painter import EXAMPLES, Painter, Painting, bundled_styles
+from hfstyle.studio.text import StudioError, both, error_html, error_sentence, label, style_title
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_STYLE = "ukiyoe"
+
+_LICENCES = {
+    "CC BY 4.0": "https://creativecommons.org/licenses/by/4.0/",
+    "CC0 1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
+}
+
+# One painting at a time, from the page and the API together, since one already uses every core.
+_QUEUE = {"concurrency_id": "painting", "concurrency_limit": 1}
+# For what only moves things about on the page: at once, and of no use to a program.
+_AT_ONCE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+# A phone's camera on the far side, and more than the 640x480 that browsers choose by themselves.
+_CAMERA = {"video": {"facingMode": {"ideal": "environment"}, "width": {"ideal": 1920}, "height": {"ideal": 1440}}}
+
+# With False, Gradio would take the component out of the page, and put it back in the language of the first time.
+HIDDEN = "hidden"
+
+_SHOW_STAGE = "() => document.querySelector('#comparison')?.scrollIntoView({block: 'nearest', behavior: 'smooth'})"
+
+
+def build(painter: Painter) -> None:
+    """Add the page to the `gr.Blocks` that is being built."""
+    styles = bundled_styles()
+    examples = _read_examples()
+
+    with gr.Row(elem_id="work"):
+        with gr.Column(scale=7, min_width=320, elem_id="stage"):
+            photo = PhotoInput(
+                sources=["upload", "webcam", "clipboard"],
+                label=label("photo"),
+                placeholder=label("photo_hint"),
+                height="var(--stage)",
+                buttons=[],
+                webcam_options=gr.WebcamOptions(mirror=False, constraints=_CAMERA),
+                elem_id="photo",
+            )
+            result = comparison(visible=HIDDEN, elem_id="comparison")
+            notice = gr.HTML(visible=HIDDEN, elem_id="notice", **BARE)
+            with gr.Row(elem_id="result-buttons"):
+                download = gr.DownloadButton(
+                    label("download"), visible=HIDDEN, size="md", min_width=100, elem_id="download"
+                )
+                another = gr.Button(label("another"), visible=HIDDEN, size="md", min_width=100, elem_id="another")
+        with gr.Column(scale=3, min_width=280, elem_id="panel"):
+            style = gr.Radio(
+                [(style_title(name), name) for name in styles],
+                value=default_style(),
+                label=label("style"),
+                elem_id="style",
+            )
+            strength = gr.Slider(0, 100, 100, step=5, label=label("strength"), buttons=[], elem_id="strength")
+            keep_color = gr.Checkbox(False, label=label("keep_color"), elem_id="keep-color")
+            paint = gr.Button(label("paint"), variant="primary", elem_id="paint")
+            stop = gr.Button(label("stop"), visible=HIDDEN, elem_id="stop")
+            gr.HTML(both("privacy"), elem_id="privacy", **BARE)
+    strip = example_strip(examples, elem_id="examples")
+
+    inputs = [photo, style, strength, keep_color]
+    outputs = [photo, result, notice, download, another]
+
+    async def receive(file: str | None) -> Any:
+        try:
+            shown = await painter.receive(file) if file else None
+        except Exception as error:
+            raise _refusal(error, file) from error
+        return gr.skip() if shown is None or str(shown) == file else str(shown)
+
+    async def run(
+        file: str | None,
+        style_name: str | None,
+        percent: float,
+        keep: bool,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio asks for it
+    ) -> dict[Any, Any]:
+        progress(0)
+        try:
+            if not file:
+                raise StudioError("error.no_photo")
+            painting = await painter.paint(file, style_name or "", percent / 100, keep, on_progress=progress)
+        except Exception as error:
+            raise _refusal(error, file) from error
+        return {
+            photo: gr.update(visible=HIDDEN),
+            result: gr.update(
+                value=comparison_value(painting.photo_preview, painting.painting_preview, painting.size), visible=True
+            ),
+            notice: gr.update(value=_notice(painting), visible=painting.stylized_size != painting.size or HIDDEN),
+            download: gr.update(value=str(painting.full), visible=True),
+            another: gr.update(visible=True),
+        }
+
+    def show_photo(file: Path | None) -> dict[Any, Any]:
+        hidden = gr.update(visible=HIDDEN)
+        return {
+            photo: gr.update(value=str(file) if file else None, visible=True),
+            result: gr.update(value=None, visible=HIDDEN),
+            notice: hidden,
+            download: hidden,
+            another: hidden,
+        }
+
+    def show_example(event: gr.EventData) -> dict[Any, Any]:
+        return show_photo(examples[event.index][0])
+
+    def busy() -> tuple[dict[str, Any], dict[str, Any]]:
+        return gr.update(visible=HIDDEN), gr.update(visible=True)
+
+    def idle() -> tuple[dict[str, Any], dict[str, Any]]:
+        return gr.update(visible=True), gr.update(visible=HIDDEN)
+
+    def paint_after(trigger: Callable[..., Any]) -> Any:
+        """Show Stop in place of Paint for as long as it takes, however it ends; returns what Stop has to cancel."""
+        begun = trigger(busy, None, [paint, stop], **_AT_ONCE)
+        work = begun.then(run, inputs, outputs, show_progress_on=[photo, result], api_visibility="private", **_QUEUE)
+        # `then` is meant for both, but Gradio 6.31 passes it over after an error.
+        work.failure(idle, None, [paint, stop], **_AT_ONCE)
+        work.success(idle, None, [paint, stop], **_AT_ONCE).then(None, js=_SHOW_STAGE, api_visibility="private")
+        return work
+
+    photo.upload(
+        receive, photo, photo, show_progress="hidden", api_visibility="private", concurrency_id="reading"
+    ).failure(lambda: None, None, photo, **_AT_ONCE)
+    work = [
+        paint_after(paint.click),
+        paint_after(strip.click(show_example, None, outputs, **_AT_ONCE).then),
+    ]
+    stop.click(idle, None, [paint, stop], cancels=work, **_AT_ONCE)
+    another.click(lambda: show_photo(None), None, outputs, **_AT_ONCE)
+
+
+def add_endpoint(painter: Painter) -> None:
+    """Add `/stylize`, which programs call, to the `gr.Blocks` that is being built."""
+
+    async def stylize(
+        photo: str | None, style: str = DEFAULT_STYLE, strength: float = 1.0, preserve_color: bool = False
+    ) -> str:
+        try:
+            if not photo:
+                raise StudioError("error.no_photo")
+            if not isinstance(strength, (int, float)):
+                raise OptionError(f"strength must be a number between 0 and 1, not {strength!r:.40}")
+            painting = await painter.paint(photo, style, strength, bool(preserve_color), previews=False)
+        except Exception as error:
+            _log_if_ours(error)
+            raise gr.Error(error_sentence(error, photo or ""), print_exception=False) from error
+        return str(painting.full)
+
+    # `gr.api` would hand us the client's dictionary unchecked, and with it any path of this machine; a component
+    # checks that a file lies in the upload folder.
+    with gr.Column(visible=False):
+        gr.Button().click(
+            stylize,
+            [
+                PhotoInput(label="photo"),
+                gr.Textbox(default_style(), label="style"),
+                gr.Number(1.0, label="strength"),
+                gr.Checkbox(False, label="preserve_color"),
+            ],
+            gr.Image(format="png", type="filepath", label="painting"),
+            api_name="stylize",
+            api_description=(
+                "Turn a photo into a painting of the same size. photo: an uploaded picture file (JPEG, PNG, WebP, "
+                "TIFF, GIF, BMP, AVIF). style: the name of a style on the page. strength: 0 gives the photo back, 1 "
+                "the painting, between them a blend. preserve_color: keep the photo's colours. Returns a PNG file, "
+                "with transparency where the photo has it. Both files are deleted within the hour."
+            ),
+            **_QUEUE,
+        )
+
+
+def default_style() -> str | None:
+    """The style that is chosen at first, None where no style is bundled."""
+    styles = bundled_styles()
+    return DEFAULT_STYLE if DEFAULT_STYLE in styles else next(iter(styles), None)
+
+
+def _read_examples() -> list[tuple[Path, str, str]]:
+    """(file, title, credit as HTML) of the example photos."""
+    gr.set_static_paths([EXAMPLES])
+    with open(EXAMPLES / "CREDITS.tsv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return [(EXAMPLES / row["file"], row["title"], _credit(row["author"], row["licence"])) for row in rows]
+
+
+def _credit(author: str, licence: str) -> str:
+    link = f'<a href="{_LICENCES[licence]}" target="_blank" rel="noopener license">{html.escape(licence)}</a>'
+    return f"{html.escape(author)}, {link}"
+
+
+def _notice(painting: Painting) -> str:
+    """Says that the network saw a smaller picture, where it did."""
+    small, full = (f"{width} × {height}" for width, height in (painting.stylized_size, painting.size))
+    return both("reduced", small=small, full=full)
+
+
+def _refusal(error: Exception, file: str | None) -> gr.Error:
+    """An error as the page shows it."""
+    _log_if_ours(error)
+    return gr.Error(error_html(error, file or ""), duration=20, print_exception=False)
+
+
+def _log_if_ours(error: Exception) -> None:
+    """What no visitor can have caused goes to the server's log, with its traceback."""
+    if not isinstance(error, (HfstyleError, MemoryError)):
+        logger.error("painting failed", exc_info=error)

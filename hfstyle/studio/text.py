@@ -1,0 +1,158 @@
+"""Every word of the studio, in English and Chinese: the one catalogue.
+
+Gradio translates the labels of its own components in the browser (`label("paint")`). In HTML that we write ourselves,
+and in error messages, both languages are sent and the style sheet shows the one that the page is set to
+(`both("tagline")`), so switching the language never needs a reload.
+"""
+
+import html
+from pathlib import Path
+
+import gradio as gr
+from gradio.i18n import I18nData
+
+from hfstyle.errors import (
+    ConfigError,
+    HfstyleError,
+    HubError,
+    ImageError,
+    ModelNotFoundError,
+    OptionError,
+    WeightsError,
+)
+
+LANGUAGES = {"en": "English", "zh-CN": "中文"}
+"""Locale, as Gradio's own texts know it, to the name that the language switch shows."""
+
+CATALOGUE: dict[str, dict[str, str]] = {
+    "title": {"en": "hfstyle", "zh-CN": "hfstyle"},
+    "tagline": {"en": "Photographs become paintings", "zh-CN": "让照片成为画作"},
+    # The stage
+    "photo": {"en": "Photo", "zh-CN": "照片"},
+    "painting": {"en": "Painting", "zh-CN": "画作"},
+    "photo_hint": {
+        "en": "# Choose a photo\ndrop it here, paste it, or take one with the camera",
+        "zh-CN": "# 选择一张照片\n拖到这里、粘贴，或用相机拍摄",
+    },
+    "compare": {
+        "en": "Photo and painting: drag, or use the arrow keys, to compare",
+        "zh-CN": "照片与画作：拖动或用方向键比较",
+    },
+    "download": {"en": "Download PNG", "zh-CN": "下载 PNG"},
+    "another": {"en": "Another photo", "zh-CN": "换一张照片"},
+    "reduced": {
+        "en": "Your photo is very large, so it was painted at {small} and enlarged to its full {full} pixels.",
+        "zh-CN": "照片很大，因此先以 {small} 像素作画，再放大到原来的 {full} 像素。",
+    },
+    "privacy": {
+        "en": "Your photo is used for this painting only, goes nowhere else, and is deleted within the hour.",
+        "zh-CN": "您的照片只用于这一幅画，不会传往别处，并在一小时内删除。",
+    },
+    # The panel
+    "style": {"en": "Style", "zh-CN": "画风"},
+    "strength": {"en": "Strength (%)", "zh-CN": "强度（%）"},
+    "keep_color": {"en": "Keep my photo’s colours", "zh-CN": "保留照片的颜色"},
+    "paint": {"en": "Paint", "zh-CN": "开始作画"},
+    "stop": {"en": "Stop", "zh-CN": "停止"},
+    # The examples
+    "examples": {"en": "Or try one of these", "zh-CN": "或者试试这些照片"},
+    "example_button": {"en": "Paint this photo:", "zh-CN": "把这张照片变成画作："},
+    # Styles: `style.` and the name of the bundled model
+    "style.ukiyoe": {"en": "Ukiyo-e", "zh-CN": "浮世绘"},
+    # Errors
+    "error.no_photo": {"en": "Choose a photo first.", "zh-CN": "请先选择一张照片。"},
+    "error.no_path": {"en": "The photo must be an uploaded file.", "zh-CN": "照片必须是上传的文件。"},
+    "error.address": {
+        "en": "The studio does not fetch pictures from the internet; upload the file itself.",
+        "zh-CN": "本应用不会从网络下载图片，请直接上传文件。",
+    },
+    "error.expired": {
+        "en": "This photo has been deleted, as all are within the hour; choose it again.",
+        "zh-CN": "照片都会在一小时内删除，这一张也已删除，请重新选择。",
+    },
+    "error.unknown_style": {"en": "There is no such style here.", "zh-CN": "这里没有这种画风。"},
+    "error.image": {
+        "en": "This picture cannot be read.",
+        "zh-CN": "这张图片无法读取：请换一张完好的 JPEG、PNG 或 WebP 图片，不超过 1.2 亿像素。",
+    },
+    "error.option": {"en": "A setting is out of range.", "zh-CN": "有一项设置超出了允许的范围。"},
+    "error.model": {"en": "This style cannot be loaded.", "zh-CN": "这种画风无法载入，请换一种或重新安装 hfstyle。"},
+    "error.memory": {
+        "en": "This photo needs more memory than the machine has; try a smaller one.",
+        "zh-CN": "这张照片需要的内存超过了这台机器的容量，请换一张小一些的照片。",
+    },
+    "error.internal": {
+        "en": "Something went wrong on our side; please try again.",
+        "zh-CN": "我们这边出了问题，请再试一次。",
+    },
+}
+
+
+def i18n() -> gr.I18n:
+    """The catalogue in the form that `Blocks.launch` takes."""
+    return gr.I18n(**{locale: {key: words[locale] for key, words in CATALOGUE.items()} for locale in LANGUAGES})
+
+
+def label(key: str) -> I18nData:
+    """A catalogue entry for the label, placeholder or choice of a Gradio component."""
+    if key not in CATALOGUE:
+        raise KeyError(key)
+    return I18nData(key)
+
+
+def both(key: str, **values: object) -> str:
+    """A catalogue entry as HTML in both languages, of which the style sheet shows one; `values` fill its `{}`."""
+    return _spans({locale: CATALOGUE[key][locale].format(**values) for locale in LANGUAGES})
+
+
+def style_title(name: str) -> I18nData | str:
+    """What the page calls a bundled style; one without an entry goes by its name."""
+    key = f"style.{name}"
+    return label(key) if key in CATALOGUE else name
+
+
+class StudioError(HfstyleError):
+    """An error of the studio itself, whose sentence is a catalogue entry (`StudioError("error.no_photo")`)."""
+
+    def __init__(self, key: str):
+        super().__init__(CATALOGUE[key]["en"])
+        self.key = key
+
+
+_ERROR_KEYS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((ImageError,), "error.image"),
+    ((OptionError,), "error.option"),
+    ((ModelNotFoundError, ConfigError, WeightsError, HubError), "error.model"),
+    ((MemoryError,), "error.memory"),
+)
+
+
+def error_sentence(error: BaseException, file: str = "") -> str:
+    """One English sentence for an error. The server's path `file` in it becomes the mere name of the file."""
+    if not isinstance(error, HfstyleError):
+        return CATALOGUE[error_key(error)]["en"]
+    sentence = f"{str(error).rstrip('.')}."
+    if not file or not sentence.startswith(file):
+        sentence = sentence[:1].upper() + sentence[1:]
+    return sentence.replace(file, Path(file).name) if file else sentence
+
+
+def error_html(error: BaseException, file: str = "") -> str:
+    """The same as `error_sentence`, as HTML in both languages; Chinese names the kind of error, not its details."""
+    return _spans({"en": error_sentence(error, file), "zh-CN": CATALOGUE[error_key(error)]["zh-CN"]})
+
+
+def error_key(error: BaseException) -> str:
+    """The catalogue key for the kind of an error."""
+    if isinstance(error, StudioError):
+        return error.key
+    # torch reports a lack of memory as a RuntimeError, and on the CPU without a class of its own.
+    if isinstance(error, RuntimeError) and any(
+        words in str(error).lower() for words in ("not enough memory", "out of memory", "can't allocate memory")
+    ):
+        return "error.memory"
+    return next((key for kinds, key in _ERROR_KEYS if isinstance(error, kinds)), "error.internal")
+
+
+def _spans(words: dict[str, str]) -> str:
+    return "".join(f'<span class="words" lang="{locale}">{html.escape(text)}</span>' for locale, text in words.items())
