@@ -14,7 +14,7 @@ common=(
 )
 # Small crops, two a step: palette, flatness, first contours.
 accelerate launch train.py cyclegan --output "$OUT/ukiyoe-128" "${common[@]}" \
-  --crop 128 --resize 144 260 --batch-size 2 --max-steps 2000 --decay-start 1 --lr-discriminator 1e-4
+  --crop 128 --resize 144 260 --batch-size 2 --max-steps 3500 --decay-start 1 --lr-discriminator 1e-4
 # Larger crops: instance norm then sees what it sees in use, skies and dark land in one picture.
 accelerate launch train.py cyclegan --output "$OUT/ukiyoe" "${common[@]}" --init-from "$OUT/ukiyoe-128" \
-  --crop 192 --resize 192 300 --max-steps 1500 --lr 1.5e-4 --lr-discriminator 7e-5 --decay-start 0.3
+  --crop 192 --resize 192 300 --max-steps 2500 --lr 1.5e-4 --lr-discriminator 7e-5 --decay-start 0.3
