@@ -14,18 +14,19 @@ _HOMES = {
     "HfstyleError": "hfstyle.errors",
     "PatchGANDiscriminator": "hfstyle.discriminators",
     "PreTrainedModel": "hfstyle.hub",
-    "bundled_models": "hfstyle.hub",
+    "bundled_models": "hfstyle.assets",
     "read_image": "hfstyle.images",
 }
 
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
+    from hfstyle.assets import bundled_models
     from hfstyle.auto import AutoModel
     from hfstyle.discriminators import PatchGANDiscriminator
     from hfstyle.errors import HfstyleError
     from hfstyle.generators.cyclegan import CycleGANGenerator
-    from hfstyle.hub import PreTrainedModel, bundled_models
+    from hfstyle.hub import PreTrainedModel
     from hfstyle.images import read_image
 
 

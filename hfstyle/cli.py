@@ -102,7 +102,7 @@ class Info:
     """Print JSON."""
 
     def run(self) -> int:
-        from hfstyle.hub import bundled_models
+        from hfstyle.assets import bundled_models
 
         names = [self.style] if self.style is not None else bundled_models()
         facts = [_facts(name) for name in names]

@@ -13,7 +13,6 @@ import re
 import tempfile
 import typing
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -26,6 +25,7 @@ from safetensors.torch import save as serialize_safetensors
 from torch import nn
 
 from hfstyle import __version__
+from hfstyle.assets import ASSETS, bundled_models
 from hfstyle.card import default_card
 from hfstyle.errors import ConfigError, HubError, ModelNotFoundError, OptionError, WeightsError
 from hfstyle.images import write_whole
@@ -371,11 +371,6 @@ class ModelFiles:
             return None
 
 
-def bundled_models() -> list[str]:
-    """Names of the models that come with the package."""
-    return sorted(entry.name for entry in _assets().iterdir() if entry.is_dir() and (entry / CONFIG_NAME).is_file())
-
-
 def default_device() -> torch.device:
     """The device that accelerate chooses: CUDA, MPS or another accelerator where there is one, else the CPU."""
     from accelerate import PartialState
@@ -435,11 +430,6 @@ def push_folder(
     return commit.pr_url or commit.commit_url
 
 
-def _assets() -> Path:
-    # A wheel is unpacked on installation, so package data are plain files.
-    return Path(str(resources.files("hfstyle"))) / "assets"
-
-
 def _find_folder(name: str) -> Path | None:
     """The folder that `name` means, or None where it means a Hub repository."""
     if Path(name).expanduser().is_dir():
@@ -447,7 +437,7 @@ def _find_folder(name: str) -> Path | None:
     if Path(name).is_file():
         raise ModelNotFoundError(f"{name} is a file; a model is a folder with {CONFIG_NAME} and {WEIGHTS_NAME}")
     if name in bundled_models():
-        return _assets() / name
+        return ASSETS / name
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name:
         raise ModelNotFoundError(f"there is no folder {name}")
     if REPO_ID.fullmatch(name):

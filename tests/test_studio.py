@@ -23,7 +23,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hfstyle import AutoModel, bundled_models
+from hfstyle import AutoModel
 from hfstyle.errors import HfstyleError, ImageError
 
 pytest.importorskip("gradio", reason="the extra 'app' is not installed")
@@ -33,7 +33,7 @@ from gradio_client.exceptions import AppError
 
 from hfstyle.studio import storage, text
 from hfstyle.studio.app import MAX_UPLOAD_BYTES, build_app
-from hfstyle.studio.painter import EXAMPLES, Painter, Stopped, bundled_styles
+from hfstyle.studio.painter import EXAMPLES, Painter, Stopped
 from hfstyle.studio.stylise import default_style
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -340,10 +340,6 @@ def test_a_port_in_use_is_an_error_in_words():
     assert "Traceback" not in result.stderr
 
 
-def test_the_page_knows_the_same_styles_as_the_library():
-    assert bundled_styles() == bundled_models()
-
-
 def test_every_example_is_credited():
     rows = (EXAMPLES / "CREDITS.tsv").read_text("utf-8").splitlines()[1:]
     assert {row.split("\t")[0] for row in rows} == {path.name for path in EXAMPLES.glob("*.jpg")}
@@ -424,7 +420,7 @@ def test_closing_ends_a_painting_in_progress(tmp_path):
 
 def test_few_models_stay_in_memory(painter, monkeypatch):
     loaded = []
-    monkeypatch.setattr("hfstyle.studio.painter.bundled_styles", lambda: ["a", "b"])
+    monkeypatch.setattr("hfstyle.studio.painter.bundled_models", lambda: ["a", "b"])
     monkeypatch.setattr(
         AutoModel, "from_pretrained", lambda path: loaded.append(path.name) or SlowModel(torch.nn.Identity())
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import hfstyle
+from hfstyle.assets import ASSETS, bundled_models
 from hfstyle.studio.text import StudioError
 
 if TYPE_CHECKING:
@@ -25,18 +25,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ASSETS = Path(hfstyle.__file__).parent / "assets"
 EXAMPLES = ASSETS / "examples"
 
 SHOWN_BY_BROWSERS = frozenset((".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif"))
 
 PREVIEW_SIDE = 2048
 """Longest side, in pixels, of what the page shows; the download always has the photo's full size."""
-
-
-def bundled_styles() -> list[str]:
-    """What `hfstyle.hub.bundled_models` says, without the seconds that importing torch takes."""
-    return sorted(config.parent.name for config in ASSETS.glob("*/config.json"))
 
 
 @dataclass(frozen=True)
@@ -117,7 +111,7 @@ class Painter:
         Raises:
             HfstyleError: In one sentence, what is wrong with the photo or the options.
         """
-        if style not in bundled_styles():
+        if style not in bundled_models():
             raise StudioError("error.unknown_style")
         if not Path(photo).exists():
             raise StudioError("error.expired")

@@ -9,9 +9,10 @@ from typing import Any
 
 import gradio as gr
 
+from hfstyle.assets import bundled_models
 from hfstyle.errors import HfstyleError, OptionError
 from hfstyle.studio.components import BARE, PhotoInput, comparison, comparison_value, example_strip
-from hfstyle.studio.painter import EXAMPLES, Painter, Painting, bundled_styles
+from hfstyle.studio.painter import EXAMPLES, Painter, Painting
 from hfstyle.studio.text import StudioError, both, error_html, error_sentence, label, style_title
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ _SHOW_STAGE = "() => document.querySelector('#comparison')?.scrollIntoView({bloc
 
 def build(painter: Painter) -> None:
     """Add the page to the `gr.Blocks` that is being built."""
-    styles = bundled_styles()
+    styles = bundled_models()
     examples = _read_examples()
 
     with gr.Row(elem_id="work"):
@@ -189,7 +190,7 @@ def add_endpoint(painter: Painter) -> None:
 
 def default_style() -> str | None:
     """The style that is chosen at first, None where no style is bundled."""
-    styles = bundled_styles()
+    styles = bundled_models()
     return DEFAULT_STYLE if DEFAULT_STYLE in styles else next(iter(styles), None)
 
 

@@ -251,7 +251,7 @@ class Trainer:
         pools = gather_object([{name: pool.images for name, pool in self.method.pools.items()}])
         if self.main:
             if self.config.sample_photos is not None:
-                save_image(contact_sheet(self._sample_rows()[:2]), self.output / CARD_SAMPLES_NAME)
+                save_image(contact_sheet(self._sample_rows()[:2], cell=384), self.output / CARD_SAMPLES_NAME)
             self.method.save_pretrained(self._judged(), self.output, card=str(self._card()))
             with write_whole(self.output / STATE_NAME) as file:
                 torch.save(self._state(pools), file)
