@@ -149,10 +149,10 @@ class UnpairedStream(Dataset):
         self.seed = seed
 
     def __getitem__(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-        photo, painting = (self._sample(n, domain) for domain in (0, 1))
-        return photo, painting
+        return self.sample(n, domain=0), self.sample(n, domain=1)
 
-    def _sample(self, n: int, domain: int) -> torch.Tensor:
+    def sample(self, n: int, domain: int) -> torch.Tensor:
+        """The photo (`domain` 0) or the painting (1) of the n-th sample: float32 (3, crop, crop) in [-1, 1]."""
         folder = self.folders[domain]
         time_round, place = divmod(n, len(folder))
         order = np.random.default_rng((self.seed, domain, 0, time_round)).permutation(len(folder))

@@ -1,5 +1,6 @@
 """Losses as pure functions, each with its formula and where it comes from."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -50,6 +51,46 @@ def total_variation(images: torch.Tensor) -> torch.Tensor:
     """
     images = _full(images)
     return images.diff(dim=-1).abs().mean() + images.diff(dim=-2).abs().mean()
+
+
+def gram_matrix(features: torch.Tensor) -> torch.Tensor:
+    """Which features occur together, wherever in the picture: (batch, channels, height, width) -> (batch, channels,
+    channels).
+
+    G = F Fᵀ / (channels height width), F being the features as (channels, height x width) (Gatys et al. 2016, eq. 3;
+    normalised as Johnson et al. 2016, eq. 3).
+    """
+    batch, channels, height, width = features.shape
+    flat = _full(features).reshape(batch, channels, height * width)
+    return flat @ flat.mT / (channels * height * width)
+
+
+def gram_loss(features: Mapping[str, torch.Tensor], targets: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Distance between the Gram matrices of pictures and those of a style, as a part of the latter. Returns a scalar.
+
+    Mean over layers and pictures of |G - T|² / |T|², with Frobenius norms: Gatys et al. 2016, eq. 4 and 5, divided by
+    the target's own size so that each layer counts alike whatever the network's scale.
+
+    Args:
+        features: Layer name -> (batch, channels, height, width).
+        targets: Layer name -> (channels, channels) or (batch, channels, channels).
+    """
+    terms = []
+    for name, target in targets.items():
+        difference = gram_matrix(features[name]) - _full(target)
+        terms.append((difference.square().sum((-2, -1)) / _full(target).square().sum((-2, -1))).mean())
+    return torch.stack(terms).mean()
+
+
+def content_loss(features: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Distance between the features of two pictures, as a part of the second's. Returns a scalar.
+
+    Mean over pictures of |F - P|² / |P|²: Gatys et al. 2016, eq. 1 (Johnson et al. 2016, eq. 2), divided by the
+    target's own size.
+    """
+    features, target = _full(features), _full(target)
+    difference = (features - target).square().sum((1, 2, 3))
+    return (difference / target.square().sum((1, 2, 3)).clamp_min(1e-8)).mean()
 
 
 def _full(x: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,15 @@ import math
 import pytest
 import torch
 
-from hfstyle.losses import discriminator_loss, generator_loss, l1_loss, total_variation
+from hfstyle.losses import (
+    content_loss,
+    discriminator_loss,
+    generator_loss,
+    gram_loss,
+    gram_matrix,
+    l1_loss,
+    total_variation,
+)
 
 
 def test_lsgan():
@@ -51,6 +59,37 @@ def test_gradients_of_the_picture_losses():
     x, y = (torch.randn(1, 2, 3, 4, dtype=torch.float64, requires_grad=True) for _ in range(2))
     assert torch.autograd.gradcheck(l1_loss, (x, y))
     assert torch.autograd.gradcheck(total_variation, (x,))
+
+
+def test_gram_matrix():
+    features = torch.tensor([[1.0, 2.0], [0.0, 3.0]]).reshape(1, 2, 1, 2)  # two channels of two pixels
+    expected = torch.tensor([[[5.0, 6.0], [6.0, 9.0]]]) / 4
+    torch.testing.assert_close(gram_matrix(features), expected)
+    shuffled = features[..., [1, 0]]  # a style has no places
+    torch.testing.assert_close(gram_matrix(shuffled), expected)
+
+
+def test_gram_loss():
+    features = {"a": torch.tensor([1.0, 2.0]).reshape(1, 1, 1, 2), "b": torch.ones(1, 1, 2, 2)}
+    targets = {"a": torch.tensor([[5.0]]), "b": torch.tensor([[1.0]])}
+    assert gram_loss(features, targets).item() == pytest.approx((((2.5 - 5) / 5) ** 2 + 0) / 2)
+    own = {name: gram_matrix(value) for name, value in features.items()}
+    assert gram_loss(features, own).item() == 0
+
+
+def test_content_loss():
+    x = torch.tensor([[3.0, 4.0], [1.0, 0.0]]).reshape(2, 2, 1, 1)
+    y = torch.tensor([[3.0, 0.0], [2.0, 0.0]]).reshape(2, 2, 1, 1)
+    assert content_loss(x, y).item() == pytest.approx((16 / 9 + 1 / 4) / 2)
+    assert content_loss(x, torch.zeros_like(x)).isfinite()
+
+
+def test_gradients_of_the_feature_losses():
+    torch.manual_seed(0)
+    x, y = (torch.randn(2, 3, 2, 4, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    target = {"a": gram_matrix(y).detach()}
+    assert torch.autograd.gradcheck(lambda x: gram_loss({"a": x}, target), (x,))
+    assert torch.autograd.gradcheck(lambda x: content_loss(x, y.detach()), (x,))
 
 
 def test_half_precision_is_summed_in_float32():

@@ -65,7 +65,7 @@ def test_every_public_name_resolves():
 def test_imports_run_downwards():
     """No room imports from a floor above it (the order is that of the README's map)."""
     floors = ["cli", "studio", "training", "auto", "generators", "discriminators", "stylize"]
-    floors += ["losses", "data", "hub", "card", "images", "errors", "assets"]
+    floors += ["features", "losses", "data", "hub", "card", "images", "errors", "assets"]
     for path in sorted((ROOT / "hfstyle").rglob("*.py")):
         room = path.relative_to(ROOT / "hfstyle").parts[0].removesuffix(".py")
         if room in ("__init__", "__main__"):
@@ -157,7 +157,7 @@ def test_the_wheel_carries_the_style_and_names_its_extras(tmp_path):
     assert any(name.endswith("licenses/NOTICE") for name in names)
     for extra in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]:
         assert f"Provides-Extra: {extra}" in metadata
-    assert wheel.stat().st_size < 12 * 2**20
+    assert wheel.stat().st_size < 20 * 2**20
 
 
 def test_the_changelog_knows_this_version():

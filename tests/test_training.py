@@ -290,6 +290,24 @@ def test_gradient_accumulation_equals_the_larger_batch(pictures, tmp_path):
     assert max((gradient - gradients[0]).abs().max().item() for gradient in gradients[1:]) < 1e-12
 
 
+def test_gram_and_content_terms(pictures, tmp_path):
+    """They are logged, and each does what it is for: the painted photo nearer to the style, or to the photo."""
+    from hfstyle.training.perceptual import FeatureTerms
+
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, max_steps=1, lambda_gram=2.0, lambda_content=0.5))
+    trainer.train()
+    record = json.loads((tmp_path / "metrics.jsonl").read_text())
+    assert record["gram"] > 0 and record["content"] > 0
+    photo, painting = (trainer.stream.sample(0, domain)[None] for domain in (0, 1))
+    terms = FeatureTerms(2.0, 0.5, trainer.stream, trainer.accelerator)
+    unpainted, copied = terms(photo, photo), terms(painting, photo)
+    assert unpainted["content"] == 0 and copied["gram"] < unpainted["gram"] / 2
+    assert record["gram"] == pytest.approx(unpainted["gram"].item(), rel=2)
+    assert FeatureTerms(0.0, 0.0, trainer.stream, trainer.accelerator)(photo, photo) == {}
+    single = FeatureTerms(1.0, 0.0, trainer.stream, trainer.accelerator)(photo, photo)
+    assert list(single) == ["gram"] and single["gram"] * 2 == pytest.approx(unpainted["gram"].item(), rel=0.02)
+
+
 def test_the_average_is_what_is_saved(pictures, tmp_path):
     Trainer(CycleGAN, config(pictures, tmp_path / "raw", max_steps=3, ema=0)).train()
     Trainer(CycleGAN, config(pictures, tmp_path / "averaged", max_steps=3, ema=0.9)).train()

@@ -135,12 +135,17 @@ class UnpairedConfig(TrainConfig):
     scanned prints."""
     flip: bool = True
     """Mirror pictures left and right half of the time. (As the reference implementation.)"""
+    lambda_gram: float = 0.0
+    """Weight of the Gram-matrix style loss on VGG16 features (Gatys et al. 2016); around 1 where it is used."""
+    lambda_content: float = 0.0
+    """Weight of the feature content loss on VGG16 features (Johnson et al. 2016); around 1 where it is used."""
     aspect_jitter: float = 0.0
     """Stretch pictures by up to this part; 0.1 hides that a data set was squashed to squares."""
 
     def check(self) -> None:
         super().check()
         self._at_least(32, "crop")
+        self._at_least(0, "lambda_gram", "lambda_content")
         self._at_most(1, "inner_crop", "aspect_jitter")
         low, high = self.resize
         if not self.crop <= low <= high:

@@ -9,11 +9,13 @@ from accelerate import Accelerator
 from PIL import Image
 from torch import nn
 
+from hfstyle.data import UnpairedStream
 from hfstyle.discriminators import PatchGANDiscriminator
 from hfstyle.errors import ModelNotFoundError
 from hfstyle.generators.cyclegan import CycleGANGenerator
 from hfstyle.losses import discriminator_loss, generator_loss, l1_loss, total_variation
 from hfstyle.training.config import UnpairedConfig
+from hfstyle.training.perceptual import FeatureTerms
 
 
 @dataclass(kw_only=True)
@@ -56,7 +58,7 @@ class CycleGAN:
     Config = CycleGANTrainConfig
     config: CycleGANTrainConfig
 
-    def __init__(self, config: CycleGANTrainConfig, accelerator: Accelerator):
+    def __init__(self, config: CycleGANTrainConfig, accelerator: Accelerator, stream: UnpairedStream):
         self.config = config
         self.accelerator = accelerator
         c = config
@@ -84,6 +86,7 @@ class CycleGAN:
             "generators": [*forward.parameters(), *reverse.parameters()],
             "discriminators": [*judge.parameters(), *photo_judge.parameters()],
         }
+        self.feature_terms = FeatureTerms(c.lambda_gram, c.lambda_content, stream, accelerator)
         self.pools = {"paintings": ImagePool(c.pool_size), "photos": ImagePool(c.pool_size)}
 
     def backward(self, batch: tuple[torch.Tensor, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
@@ -114,6 +117,7 @@ class CycleGAN:
         }
         if c.lambda_tv:
             losses["total_variation"] = c.lambda_tv * total_variation(fake_paintings)
+        losses |= self.feature_terms(fake_paintings, photos)  # texture of the paintings, content of the photo
         self.accelerator.backward(sum(losses.values()) * share)
 
         # ---- discriminators; gradients stop at the pictures

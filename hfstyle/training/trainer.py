@@ -59,7 +59,7 @@ class Trainer:
             self._read_pictures()
         self._make_output()
         set_seed(config.seed)  # the first weights
-        self.method = method_class(config, self.accelerator)
+        self.method = method_class(config, self.accelerator, self.stream)
         self.raw: dict[str, nn.Module] = dict(self.method.networks)
         for name, network in self.raw.items():
             self.method.networks[name] = self.accelerator.prepare(network)
@@ -136,19 +136,19 @@ class Trainer:
         shown = PictureFolder(c.sample_photos, max_side=512, quiet=True) if c.sample_photos else self.photos
         self.sample_photos = _spread(shown, SAMPLES)
         self.sample_paintings = _spread(self.paintings, SAMPLES)
+        photo_crops = Augmentation(c.crop, c.resize, c.flip)
+        painting_crops = Augmentation(c.crop, c.resize, c.flip, c.aspect_jitter)
+        self.stream = UnpairedStream(self.photos, self.paintings, photo_crops, painting_crops, c.seed)
 
     def _loader(self) -> DataLoader:
         c = self.config
-        photo_crops = Augmentation(c.crop, c.resize, c.flip)
-        painting_crops = Augmentation(c.crop, c.resize, c.flip, c.aspect_jitter)
-        stream = UnpairedStream(self.photos, self.paintings, photo_crops, painting_crops, c.seed)
         processes = self.accelerator.num_processes
         a_step = c.batch_size * c.gradient_accumulation
         sampler = StepSampler(self.step, c.max_steps, a_step, self.accelerator.process_index, processes)
         on_gpu = self.accelerator.device.type != "cpu"
         workers = c.num_workers if c.num_workers is not None else (min(8, _cores()) if on_gpu else 0)
         return DataLoader(
-            stream, batch_size=c.batch_size, sampler=sampler, num_workers=workers, pin_memory=on_gpu,
+            self.stream, batch_size=c.batch_size, sampler=sampler, num_workers=workers, pin_memory=on_gpu,
             persistent_workers=workers > 0,
         )  # fmt: skip
 

@@ -1,0 +1,65 @@
+"""Features of a pretrained network, for style and content losses.
+
+VGG16 (Simonyan & Zisserman 2014, arXiv:1409.1556), trained on ImageNet, up to its tenth convolution. Its features are
+the ones that Gram-matrix style losses have been built on since Gatys et al. 2016.
+"""
+
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import nn
+
+from hfstyle.assets import ASSETS
+from hfstyle.errors import OptionError
+
+LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv4_1", "conv4_2", "conv4_3")
+WIDTHS = {"1": 64, "2": 128, "3": 256, "4": 512}
+MEAN = (103.939, 116.779, 123.68)
+"""What VGG's authors subtracted from blue, green and red of 0..255."""
+
+
+class VGG16Features(nn.Module):
+    """The first ten convolutions of VGG16 with the weights that come with the package. Never trained.
+
+    (batch, 3, height, width) in [-1, 1] -> {"relu1_2": (batch, 64, height, width), "relu2_2": (batch, 128, height / 2,
+    width / 2), "relu3_3": (batch, 256, height / 4, width / 4), "relu4_3": (batch, 512, height / 8, width / 8)}
+
+    Args:
+        layers: Names of the layers to return, `relu1_1` to `relu4_3`. What lies deeper is not computed.
+    """
+
+    def __init__(self, layers: Iterable[str] = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")):
+        super().__init__()
+        self.layers = tuple(layers)
+        names = [layer.replace("relu", "conv") for layer in self.layers]
+        if not names or not set(names) <= set(LAYERS):
+            known = ", ".join(name.replace("conv", "relu") for name in LAYERS)
+            raise OptionError(f"VGG16 features are any of {known}, not {', '.join(self.layers) or 'none'}")
+        self.names = LAYERS[: max(map(LAYERS.index, names)) + 1]
+        state = load_file(ASSETS / "vgg16.safetensors")
+        self.convolutions = nn.ModuleDict()
+        inputs = 3
+        for name in self.names:
+            outputs = WIDTHS[name[4]]
+            convolution = nn.Conv2d(inputs, outputs, 3, padding=1)
+            # 8 bits and a scale for each output channel, see benchmarks/recipes/vgg16.py
+            weight = state[f"{name}.weight"].float() * state[f"{name}.scale"][:, None, None, None]
+            convolution.load_state_dict({"weight": weight, "bias": state[f"{name}.bias"].float()})
+            self.convolutions[name] = convolution
+            inputs = outputs
+        self.register_buffer("mean", torch.tensor(MEAN).reshape(1, 3, 1, 1), persistent=False)
+        self.requires_grad_(False).eval()
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        x = (images.flip(1) + 1) * 127.5 - self.mean.to(images.dtype)  # RGB to BGR, as VGG was trained
+        features = {}
+        for name in self.names:
+            if name in ("conv2_1", "conv3_1", "conv4_1"):
+                x = F.max_pool2d(x, 2)
+            x = F.relu(self.convolutions[name](x))
+            layer = name.replace("conv", "relu")
+            if layer in self.layers:
+                features[layer] = x
+        return features
