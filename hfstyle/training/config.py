@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from hfstyle.errors import OptionError
 from hfstyle.hub import REPO_ID
+from hfstyle.training.diffaugment import check_policy
 
 
 @dataclass(kw_only=True)
@@ -135,17 +136,39 @@ class UnpairedConfig(TrainConfig):
     scanned prints."""
     flip: bool = True
     """Mirror pictures left and right half of the time. (As the reference implementation.)"""
+    aspect_jitter: float = 0.0
+    """Stretch pictures by up to this part; 0.1 hides that a data set was squashed to squares."""
+
+    # Architecture
+    ngf: int = 64
+    """Channels of a generator's first convolution. (CycleGAN: 64.)"""
+    n_blocks: int = 9
+    """Residual blocks of a generator. (CycleGAN: 9 at 256 pixels, 6 at 128.)"""
+    upsample: Literal["resize", "transpose"] = "resize"
+    """How generators grow back: resize leaves no checkerboard, transpose is the papers'."""
+    ndf: int = 64
+    """Channels of a discriminator's first convolution. (CycleGAN: 64.)"""
+
+    # Losses
+    gan_loss: Literal["lsgan", "log", "hinge"] = "lsgan"
+    """Adversarial loss. (CycleGAN: least squares.)"""
+    pool_size: int = 50
+    """Past fakes that the discriminators are shown. (CycleGAN: 50.)"""
+    diffaugment: str = ""
+    """Changes to all that discriminators see, for small sets (Zhao et al. 2020): translation,cutout or
+    color,translation,cutout."""
+    lambda_tv: float = 0.0
+    """Weight of the total variation of the paintings; a little calms flat areas."""
     lambda_gram: float = 0.0
     """Weight of the Gram-matrix style loss on VGG16 features (Gatys et al. 2016); around 1 where it is used."""
     lambda_content: float = 0.0
     """Weight of the feature content loss on VGG16 features (Johnson et al. 2016); around 1 where it is used."""
-    aspect_jitter: float = 0.0
-    """Stretch pictures by up to this part; 0.1 hides that a data set was squashed to squares."""
 
     def check(self) -> None:
         super().check()
         self._at_least(32, "crop")
-        self._at_least(0, "lambda_gram", "lambda_content")
+        self._at_least(0, "lambda_gram", "lambda_content", "lambda_tv", "pool_size")
+        check_policy(self.diffaugment)
         self._at_most(1, "inner_crop", "aspect_jitter")
         low, high = self.resize
         if not self.crop <= low <= high:

@@ -8,9 +8,10 @@ import tyro
 
 from hfstyle.errors import HfstyleError
 from hfstyle.training.cyclegan import CycleGAN
+from hfstyle.training.stylegram import StyleGram
 from hfstyle.training.trainer import Trainer
 
-METHODS = {"cyclegan": CycleGAN}
+METHODS = {method.name: method for method in (CycleGAN, StyleGram)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

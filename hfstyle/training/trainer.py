@@ -269,7 +269,7 @@ class Trainer:
     def _card(self) -> Card:
         c = self.config
         title = c.title or self.output.name
-        command = "accelerate launch train.py cyclegan " + " ".join(
+        command = f"accelerate launch train.py {self.method.name} " + " ".join(
             f"--{name.replace('_', '-')} {_shell(value)}" if not isinstance(value, bool)
             else f"--{'' if value else 'no-'}{name.replace('_', '-')}"
             for name, value in c.changed().items()
@@ -283,11 +283,10 @@ class Trainer:
             sections.append(("Started from", f"the weights of `{c.init_from}`."))
         return Card(
             title=title,
-            summary="Turns photographs into paintings, with a network that learnt the style from unpaired pictures "
-            "(CycleGAN, [arXiv:1703.10593](https://arxiv.org/abs/1703.10593)).",
+            summary=self.method.summary,
             name=c.push_to_hub or self.output.name,
             license=c.license,
-            tags=["cyclegan"],
+            tags=[self.method.name],
             # The other sheets show the pictures that it learnt from, which may not be the user's to publish.
             samples=CARD_SAMPLES_NAME if (self.output / CARD_SAMPLES_NAME).exists() else None,
             sections=sections,

@@ -1,0 +1,73 @@
+"""The adversarial part that the methods share: a discriminator's two losses, its memory, its blinkers."""
+
+import torch
+from torch import nn
+
+from hfstyle.losses import GANLoss, discriminator_loss, generator_loss
+from hfstyle.training.diffaugment import diff_augment
+
+
+class Adversary:
+    """What fools a discriminator, and what it learns from.
+
+    Args:
+        gan_loss: See `hfstyle.losses`.
+        pool_size: Past fakes that the discriminator is shown, see `ImagePool`.
+        diffaugment: Policy of `diff_augment` for all that the discriminator sees.
+    """
+
+    def __init__(self, gan_loss: GANLoss, pool_size: int, diffaugment: str):
+        self.gan_loss = gan_loss
+        self.pool = ImagePool(pool_size)
+        self.diffaugment = diffaugment
+
+    def generator_loss(self, judge: nn.Module, fake: torch.Tensor) -> torch.Tensor:
+        """How far the discriminator is from taking the fakes for real."""
+        return generator_loss(judge(diff_augment(fake, self.diffaugment)), self.gan_loss)
+
+    def discriminator_loss(self, judge: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+        """How badly the discriminator tells real from fake; no gradient goes into the fakes."""
+        shown = torch.cat([real, self.pool.exchange(fake.detach())])
+        on_real, on_fake = judge(diff_augment(shown, self.diffaugment)).chunk(2)
+        return discriminator_loss(on_real, on_fake, self.gan_loss)
+
+
+class ImagePool:
+    """Fakes of the past, so that a discriminator does not forget them (Shrivastava et al. 2017, arXiv:1612.07828)."""
+
+    def __init__(self, size: int):
+        self.size = size
+        self.images: list[torch.Tensor] = []
+
+    def exchange(self, images: torch.Tensor) -> torch.Tensor:
+        """Each image, or with even chances one from the pool whose place it takes; while the pool fills up, itself."""
+        if self.size == 0:
+            return images
+        shown = []
+        for image in images:
+            if len(self.images) < self.size:
+                self.images.append(image.clone())
+                shown.append(image)
+            elif torch.rand(()) < 0.5:
+                place = int(torch.randint(self.size, ()))
+                shown.append(self.images[place])
+                self.images[place] = image.clone()
+            else:
+                shown.append(image)
+        return torch.stack(shown)
+
+
+def learns(on: bool, *networks: nn.Module) -> None:
+    """Whether gradients for these networks are computed: never for a discriminator while a generator learns."""
+    for network in networks:
+        network.requires_grad_(on)
+
+
+def fresh(network: nn.Module) -> nn.Module:
+    """Weights from N(0, 0.02) (Radford et al. 2016, section 3; also CycleGAN and pix2pix). Returns the network."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return network

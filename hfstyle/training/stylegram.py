@@ -1,0 +1,99 @@
+"""One direction with feature losses: a generator that is near the paintings in the eyes of a discriminator and in Gram
+matrices, and near the photo in content.
+
+The Gram-matrix style loss is that of Gatys et al. 2016, learnt by a feed-forward network as in Johnson et al. 2016
+(arXiv:1603.08155), beside an adversarial loss as in AnimeGAN (Chen et al. 2020).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from PIL import Image
+from torch import nn
+
+from hfstyle.data import UnpairedStream
+from hfstyle.losses import total_variation
+from hfstyle.training.adversary import Adversary, learns
+from hfstyle.training.config import UnpairedConfig
+from hfstyle.training.perceptual import FeatureTerms
+from hfstyle.training.start import generator_and_judge
+
+
+@dataclass(kw_only=True)
+class StyleGramTrainConfig(UnpairedConfig):
+    """Photos to paintings: adversarial, Gram-matrix style, feature content and total variation losses."""
+
+    lambda_adversarial: float = 0.3
+    """Weight of the adversarial loss."""
+    lambda_gram: float = 4.0
+    """Weight of the Gram-matrix style loss on VGG16 features (Gatys et al. 2016)."""
+    lambda_content: float = 1.0
+    """Weight of the feature content loss on VGG16 features (Johnson et al. 2016)."""
+    lambda_tv: float = 0.02
+    """Weight of the total variation of the paintings; a little calms flat areas."""
+
+    def check(self) -> None:
+        super().check()
+        self._at_least(0, "lambda_adversarial")
+
+
+class StyleGram:
+    """One training method: which networks, which optimisers, what one step minimises."""
+
+    Config = StyleGramTrainConfig
+    name = "stylegram"
+    summary = (
+        "Turns photographs into paintings, with a network that learnt a style from unpaired pictures by an "
+        "adversarial loss and Gram matrices ([arXiv:1603.08155](https://arxiv.org/abs/1603.08155))."
+    )
+    averaged = ("forward",)
+    """Networks whose running mean is saved and judged."""
+    config: StyleGramTrainConfig
+
+    def __init__(self, config: StyleGramTrainConfig, accelerator: Accelerator, stream: UnpairedStream):
+        self.config = config
+        self.accelerator = accelerator
+        forward, judge = generator_and_judge(config)
+        self.networks: dict[str, nn.Module] = {"forward": forward, "painting_judge": judge}
+        self.optimizers = {"generators": [*forward.parameters()], "discriminators": [*judge.parameters()]}
+        self.feature_terms = FeatureTerms(config.lambda_gram, config.lambda_content, stream, accelerator)
+        self.paintings = Adversary(config.gan_loss, config.pool_size, config.diffaugment)
+        self.pools = {"paintings": self.paintings.pool}
+
+    def backward(self, batch: tuple[torch.Tensor, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
+        """Add the gradients of one batch, times `share`, and return its losses."""
+        c = self.config
+        paint, judge = self.networks.values()
+        photos, paintings = batch
+
+        learns(False, judge)
+        fakes = paint(photos)
+        losses = {
+            # the judge takes it for a painting
+            "adversarial": c.lambda_adversarial * self.paintings.generator_loss(judge, fakes),
+            # no more noise than need be
+            "total_variation": c.lambda_tv * total_variation(fakes),
+            # texture of the paintings, content of the photo
+            **self.feature_terms(fakes, photos),
+        }
+        self.accelerator.backward(sum(losses.values()) * share)
+
+        learns(True, judge)
+        losses["discriminator"] = self.paintings.discriminator_loss(judge, paintings, fakes)
+        self.accelerator.backward(losses["discriminator"] * share)
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def sample(
+        self, networks: dict[str, nn.Module], photos: list[Image.Image], paintings: list[Image.Image]
+    ) -> list[list[Image.Image]]:
+        """Rows of a sample sheet: photos, their paintings; paintings to compare with."""
+        return [photos, [networks["forward"].stylize(photo) for photo in photos], paintings]
+
+    def save_pretrained(
+        self, networks: dict[str, nn.Module], folder: Path, card: str | None, dtype: torch.dtype | None = None
+    ) -> None:
+        """Write the generator at the top, its judge in `discriminator/`."""
+        networks["painting_judge"].save_pretrained(folder / "discriminator", dtype=dtype)
+        networks["forward"].save_pretrained(folder, dtype=dtype, card=card)
