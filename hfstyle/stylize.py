@@ -21,6 +21,8 @@ class ImageToImageModel(PreTrainedModel):
     """Height and width that the network takes without cropping are multiples of this."""
     min_size: ClassVar[int] = 1
     """The smallest height and width that the network takes."""
+    margin: ClassVar[int] = 0
+    """Pixels mirrored on to each side and cut away again, where a network paints its own borders badly."""
 
     def stylize(
         self,
@@ -71,17 +73,22 @@ class ImageToImageModel(PreTrainedModel):
     def forward_any_size(self, pixels: torch.Tensor) -> torch.Tensor:
         """The network applied to (batch, channels, height, width) of any height and width from 1.
 
-        What is missing to a size that the network takes is mirrored (or, in tiny pictures, repeated) on all sides and
-        cut away again, so that the result neither shifts nor shrinks.
+        The margin, and what is missing to a size that the network takes, is mirrored (or, in tiny pictures, repeated)
+        on all sides and cut away again, so that the result neither shifts nor shrinks.
         """
         height, width = pixels.shape[-2:]
-        missing = [_missing(size, self.size_multiple, self.min_size) for size in (height, width)]
+        missing = [self._padding(size) for size in (height, width)]
         top, left = missing[0] // 2, missing[1] // 2
         padding = (left, missing[1] - left, top, missing[0] - top)
         # Mirroring needs more pixels than it adds; float16 has no such kernel on a CPU, so only pad where needed.
         mode = "reflect" if max(padding[:2]) < width and max(padding[2:]) < height else "replicate"
         padded = F.pad(pixels, padding, mode=mode) if any(padding) else pixels
         return self(padded)[..., top : top + height, left : left + width]
+
+    def _padding(self, size: int) -> int:
+        """Pixels to add to a height or width."""
+        least = max(size + 2 * self.margin, self.min_size)
+        return math.ceil(least / self.size_multiple) * self.size_multiple - size
 
 
 def fit_pixels(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
@@ -92,7 +99,3 @@ def fit_pixels(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
     scale = math.sqrt(max_pixels / (width * height))
     # Of a very long picture one pixel across is left, so the other side must give way further.
     return min(max(1, int(width * scale)), max_pixels), min(max(1, int(height * scale)), max_pixels)
-
-
-def _missing(size: int, multiple: int, least: int) -> int:
-    return max(math.ceil(size / multiple) * multiple, math.ceil(least / multiple) * multiple) - size

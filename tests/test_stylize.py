@@ -30,6 +30,7 @@ class Identity(ImageToImageModel):
     Config = ModelConfig
     size_multiple = 8
     min_size = 24
+    margin = 5
 
     def __init__(self):
         super().__init__()
@@ -55,10 +56,13 @@ def test_the_picture_neither_shifts_nor_changes_on_its_way(size):
     assert np.array_equal(np.asarray(Identity().stylize(image)), np.asarray(image))
 
 
-def test_a_picture_of_the_right_size_is_exactly_the_network(model):
+@pytest.mark.parametrize("margin", [0, 16])
+def test_the_pixels_are_those_of_the_network(model, margin, monkeypatch):
+    monkeypatch.setattr(type(model), "margin", margin)
     image = gradient(size=(64, 48))
     with torch.inference_mode():
-        expected = (model(to_tensor(image)[None])[0].clamp(-1, 1) + 1) * 127.5
+        mirrored = torch.nn.functional.pad(to_tensor(image)[None], (margin,) * 4, mode="reflect")
+        expected = (model(mirrored)[0, :, margin : 48 + margin, margin : 64 + margin].clamp(-1, 1) + 1) * 127.5
     assert np.array_equal(np.asarray(model.stylize(image)), expected.round().byte().permute(1, 2, 0).numpy())
 
 

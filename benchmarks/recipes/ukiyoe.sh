@@ -8,13 +8,16 @@ OUT=${OUT:?set OUT to a folder for the training}
 common=(
   --source "$ART/photos/train" --target "$ART/ukiyoe/train" --sample-photos hfstyle/assets/examples
   --inner-crop 0.88 --aspect-jitter 0.1 --ngf 32 --n-blocks 6 --ndf 32
-  --lambda-cycle 6 --lambda-identity 0.4 --lambda-tv 0.5 --cycle-noise 0.05
+  --lambda-identity 0.4 --cycle-noise 0.05
   --ema 0.998 --sample-every 250 --checkpoint-every 100 --resume latest
   --title "Ukiyo-e" --about benchmarks/recipes/ukiyoe.md "$@"
 )
 # Small crops, two a step: palette, flatness, first contours.
 accelerate launch train.py cyclegan --output "$OUT/ukiyoe-128" "${common[@]}" \
-  --crop 128 --resize 144 260 --batch-size 2 --max-steps 3500 --decay-start 1 --lr-discriminator 1e-4
-# Larger crops: instance norm then sees what it sees in use, skies and dark land in one picture.
+  --crop 128 --resize 144 260 --batch-size 2 --max-steps 3500 --decay-start 1 --lr-discriminator 1e-4 \
+  --lambda-cycle 6 --lambda-tv 0.5
+# Larger crops, from larger pictures: instance norm then sees what it sees in use, skies and dark land in one picture,
+# and flat areas stay flat on large photos.
 accelerate launch train.py cyclegan --output "$OUT/ukiyoe" "${common[@]}" --init-from "$OUT/ukiyoe-128" \
-  --crop 192 --resize 192 300 --max-steps 2500 --lr 1.5e-4 --lr-discriminator 7e-5 --decay-start 0.3
+  --crop 192 --resize 192 384 --max-steps 2500 --lr 1.5e-4 --lr-discriminator 7e-5 --decay-start 0.3 \
+  --lambda-cycle 5 --lambda-tv 1

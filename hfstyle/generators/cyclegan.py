@@ -40,6 +40,7 @@ class CycleGANGenerator(ImageToImageModel):
     Config = CycleGANConfig
     size_multiple = 4
     min_size = 16  # below, instance norm sees so few values at a quarter of the size that it paints noise
+    margin = 16  # discriminators pad with zeros, which leads generators to draw lines along the borders
 
     config: CycleGANConfig
 
