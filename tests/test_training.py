@@ -90,7 +90,9 @@ def assert_same_run(one, other):
     assert first.keys() == second.keys()
     different = [name for name in first if not torch.equal(first[name], second[name])]
     assert not different, f"{len(different)} of {len(first)} tensors differ, such as {different[:3]}"
-    state, other_state = (torch.load(folder / "training_state.pt", weights_only=True) for folder in (one, other))
+    state, other_state = (
+        torch.load(checkpoints(run)[-1] / "training_state.pt", weights_only=True) for run in (one, other)
+    )
     assert state["step"] == other_state["step"]
     torch.testing.assert_close(state["optimizers"], other_state["optimizers"], atol=0, rtol=0)
     torch.testing.assert_close(state["pools"], other_state["pools"], atol=0, rtol=0)
@@ -193,7 +195,7 @@ def test_checkpoints_load_and_are_limited(pictures, tmp_path):
     trainer = Trainer(CycleGAN, config(pictures, tmp_path, max_steps=5, checkpoint_every=1, checkpoints_limit=3))
     trainer._finish = lambda: None  # as if killed before the end, where the checkpoints go
     trainer.train()
-    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-2", "checkpoint-3", "checkpoint-4"]
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-3", "checkpoint-4", "checkpoint-5"]
     for path in checkpoints(tmp_path):
         assert AutoModel.from_pretrained(path).config.ngf == 4
         AutoModel.from_pretrained(path, subfolder="reverse")
@@ -213,17 +215,91 @@ def test_an_output_folder_is_not_trained_over_by_accident(pictures, tmp_path):
 def test_resume_refuses_what_does_not_fit(pictures, tmp_path):
     Trainer(CycleGAN, config(pictures, tmp_path / "a", max_steps=2)).train()
     with pytest.raises(CheckpointError, match="does not fit this training"):
-        Trainer(CycleGAN, config(pictures, tmp_path / "b", max_steps=3, ngf=5, resume=str(tmp_path / "a")))
+        Trainer(
+            CycleGAN, config(pictures, tmp_path / "b", max_steps=3, ngf=5, resume=str(tmp_path / "a" / "checkpoint-2"))
+        )
     with pytest.raises(OptionError, match="past --max-steps"):
-        Trainer(CycleGAN, config(pictures, tmp_path / "b", max_steps=1, resume=str(tmp_path / "a")))
+        Trainer(CycleGAN, config(pictures, tmp_path / "b", max_steps=1, resume=str(tmp_path / "a" / "checkpoint-2")))
     with pytest.raises(CheckpointError, match="is not a checkpoint"):
         Trainer(CycleGAN, config(pictures, tmp_path / "b", resume=str(pictures)))
     with pytest.raises(DataError, match="are not those"):
         swapped = {"source": pictures / "paintings", "target": pictures}
-        Trainer(CycleGAN, config(pictures, tmp_path / "b", max_steps=3, resume=str(tmp_path / "a"), **swapped))
-    (tmp_path / "a" / "training_state.pt").write_bytes(b"PK\x03\x04 half")
-    with pytest.raises(CheckpointError, match="or is damaged"):
-        Trainer(CycleGAN, config(pictures, tmp_path / "a", max_steps=3, resume="latest"))
+        Trainer(
+            CycleGAN,
+            config(pictures, tmp_path / "b", max_steps=3, resume=str(tmp_path / "a" / "checkpoint-2"), **swapped),
+        )
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "text", "empty", "gone"])
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(pictures, tmp_path, damage, capsys, caplog):
+    often = {"max_steps": 3, "checkpoint_every": 1}
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, **often))
+    trainer._finish = lambda: None
+    trainer.train()
+    whole = weights(tmp_path / "checkpoint-3")
+    path = tmp_path / "checkpoint-3" / "training_state.pt"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    damaged = {"cut": data[:-100], "flipped": data, "text": b"no", "empty": b""}
+    path.unlink() if damage == "gone" else path.write_bytes(damaged[damage])
+    Trainer(CycleGAN, config(pictures, tmp_path, **often, resume="latest")).train()
+    assert "checkpoint-3 is damaged" in caplog.text and "trying the one before" in caplog.text
+    assert "checkpoint-2 at step 2" in capsys.readouterr().out
+    assert all(torch.equal(tensor, whole[name]) for name, tensor in weights(tmp_path).items())
+    for state in tmp_path.glob("checkpoint-*/training_state.pt"):
+        state.write_bytes(b"")
+    with pytest.raises(CheckpointError, match="none of the checkpoints"):
+        Trainer(CycleGAN, config(pictures, tmp_path, **often, resume="latest"))
+
+
+def test_a_full_disk_stops_cleanly(pictures, tmp_path, monkeypatch):
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, max_steps=3, checkpoint_every=1))
+    save, calls = torch.save, []
+
+    def full_at_the_second(state, file):
+        calls.append(1)
+        if len(calls) == 2:
+            file.write(b"half")
+            raise OSError(28, "No space left on device")
+        save(state, file)
+
+    monkeypatch.setattr(torch, "save", full_at_the_second)
+    with pytest.raises(
+        CheckpointError, match=r"step 2 \(No space left on device\); the last good one is checkpoint-1"
+    ):
+        trainer.train()
+    assert [path.name for path in tmp_path.iterdir() if "checkpoint" in path.name] == ["checkpoint-1"]
+    monkeypatch.setattr(torch, "save", save)
+    Trainer(CycleGAN, config(pictures, tmp_path, max_steps=3, resume="latest")).train()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_saves_and_says_how_to_go_on(pictures, tmp_path, number):
+    run = ["--max-steps", "100000", "--checkpoint-every", "0", "--sample-every", "0", "--resume", "latest"]
+    command = [sys.executable, str(ROOT / "train.py"), "stylegram", *options(pictures, tmp_path, *run)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    metrics = tmp_path / "metrics.jsonl"
+    while not metrics.exists() or not metrics.read_text().count("\n") > 2:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in said
+    (saved,) = checkpoints(tmp_path)
+    assert f"stopped at {saved.name.replace('checkpoint-', 'step ')} and saved; go on with --resume latest" in said
+
+
+def test_a_finished_run_can_be_trained_on_and_killed_again(pictures, tmp_path):
+    Trainer(CycleGAN, config(pictures, tmp_path / "whole", max_steps=4, decay_start=1.0)).train()
+    run = tmp_path / "parts"
+    Trainer(CycleGAN, config(pictures, run, max_steps=2, decay_start=1.0)).train()
+    more = config(pictures, run, max_steps=4, decay_start=1.0, resume="latest", checkpoint_every=1)
+    killed = Trainer(CycleGAN, more)
+    killed._finish = lambda: None
+    killed.train()
+    Trainer(CycleGAN, more).train()
+    assert_same_run(tmp_path / "whole", run)
 
 
 def test_init_from_takes_over_architecture_and_all_networks(pictures, tmp_path):

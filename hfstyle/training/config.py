@@ -26,7 +26,7 @@ class TrainConfig:
     gradient_accumulation: int = 1
     """Batches whose gradients are added up for one step."""
     checkpoint_every: int = 1000
-    """Write checkpoint-N every so many steps; 0 writes only the final model."""
+    """Write checkpoint-N every so many steps, and at the end; 0: only at the end."""
     checkpoints_limit: int = 2
     """Keep this many of the newest checkpoints."""
     sample_every: int = 500

@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HfstyleError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted; go on from the last checkpoint with --resume latest", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        print(str(stopped) or "interrupted", file=sys.stderr)
         return 130
     return 0
 

@@ -5,8 +5,12 @@ import json
 import logging
 import math
 import os
+import pickle
 import shutil
+import signal
+import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +57,8 @@ class Trainer:
         torch.backends.cudnn.deterministic = True
         self.main = self.accelerator.is_main_process
         self.output = Path(config.output)
-        self.resume_from = self._find_checkpoint()
+        self.resume_from: Path | None = None
+        state = self._find_state()
         with self.accelerator.main_process_first():
             # The pictures come first: a wrong folder should not cost the time to build networks.
             self._read_pictures()
@@ -75,8 +80,8 @@ class Trainer:
             if config.ema
         }
         self.step = 0
-        if self.resume_from is not None:
-            self._load_state(self.resume_from)
+        if state is not None:
+            self._load_state(state)
         if self.main:
             precision = {"no": "float32"}.get(self.accelerator.mixed_precision, self.accelerator.mixed_precision)
             processes = f"{self.accelerator.num_processes} processes, " if self.accelerator.num_processes > 1 else ""
@@ -88,8 +93,7 @@ class Trainer:
     def train(self) -> None:
         """Run to `max_steps`, then save and, where asked, push."""
         config = self.config
-        loader = self._loader()
-        batches = iter(loader)
+        batches = iter(self._loader())
         sums: dict[str, torch.Tensor] = {}
         counted, since = 0, time.monotonic()
         metrics = self._open_metrics()
@@ -97,7 +101,7 @@ class Trainer:
             total=config.max_steps, initial=self.step, unit="step", dynamic_ncols=True, smoothing=0.05,
             disable=not self.main, desc=f"training {self.output.name}",
         )  # fmt: skip
-        with bar, metrics:
+        with bar, metrics, _StopSignal(self.accelerator) as stop:
             while self.step < config.max_steps:
                 self._set_rates()
                 # Noise follows from the step, so there is no random state to save.
@@ -115,15 +119,21 @@ class Trainer:
                     average.update_parameters(self.raw[name])
                 self.step += 1
                 bar.update()
-                if self.step % config.log_every == 0 or self.step == config.max_steps:
+                last = self.step == config.max_steps
+                stopped = stop.asked()
+                save = last or stopped or _due(self.step, config.checkpoint_every)
+                # Losses are looked at before every checkpoint, so that none holds numbers that are no numbers.
+                if save or _due(self.step, config.log_every):
                     means = {name: value.item() / counted for name, value in sums.items()}
                     seconds = (time.monotonic() - since) * config.gradient_accumulation / counted
                     self._log(metrics, bar, means, seconds)
                     sums, counted, since = {}, 0, time.monotonic()
-                if _due(self.step, config.sample_every) or self.step == config.max_steps:
+                if _due(self.step, config.sample_every) or (last and config.sample_every):
                     self._write_samples()
-                if _due(self.step, config.checkpoint_every) and self.step < config.max_steps:
+                if save:
                     self._save_checkpoint()
+                if stopped and not last:
+                    raise KeyboardInterrupt(f"stopped at step {self.step} and saved; go on with --resume latest")
         self._finish()
 
     # ---- data ----
@@ -215,7 +225,7 @@ class Trainer:
         }
 
     def _write_samples(self) -> None:
-        if not self.main or not self.config.sample_every:
+        if not self.main:
             return
         folder = self.output / "samples"
         folder.mkdir(exist_ok=True)
@@ -237,25 +247,31 @@ class Trainer:
             final = self.output / f"checkpoint-{self.step}"
             partial = self.output / f".checkpoint-{self.step}"
             shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            self.method.save_pretrained(self._judged(), partial, card=str(self._card()))
-            with write_whole(partial / STATE_NAME) as file:
-                torch.save(self._state(pools), file)
-            shutil.rmtree(final, ignore_errors=True)
-            os.replace(partial, final)  # under its name a checkpoint is always whole
+            try:
+                partial.mkdir()
+                self.method.save_pretrained(self._judged(), partial, card=str(self._card()))
+                with write_whole(partial / STATE_NAME) as file:
+                    torch.save(self._state(pools), file)
+                shutil.rmtree(final, ignore_errors=True)
+                os.replace(partial, final)  # under its name a checkpoint is always whole
+            except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
+                shutil.rmtree(partial, ignore_errors=True)
+                kept = checkpoints(self.output)
+                raise CheckpointError(
+                    f"cannot write the checkpoint of step {self.step} ({_reason(error)}); the last good one is "
+                    f"{kept[-1].name if kept else 'none'}: make room, then go on with --resume latest"
+                ) from error
             for old in checkpoints(self.output)[: -self.config.checkpoints_limit]:
                 shutil.rmtree(old, ignore_errors=True)
         self.accelerator.wait_for_everyone()
 
     def _finish(self) -> None:
-        pools = gather_object([{name: pool.images for name, pool in self.method.pools.items()}])
+        """The model at the top of the output folder; of the checkpoints only the last stays, to train on from."""
         if self.main:
             if self.config.sample_photos is not None:
                 save_image(contact_sheet(self._sample_rows()[:2], cell=384), self.output / CARD_SAMPLES_NAME)
             self.method.save_pretrained(self._judged(), self.output, card=str(self._card()))
-            with write_whole(self.output / STATE_NAME) as file:
-                torch.save(self._state(pools), file)
-            for old in checkpoints(self.output):
+            for old in checkpoints(self.output)[:-1]:
                 shutil.rmtree(old, ignore_errors=True)
             print(f"the model is in {self.output}")
             if self.config.push_to_hub:
@@ -306,51 +322,109 @@ class Trainer:
             "pictures": [self.photos.fingerprint, self.paintings.fingerprint],
         }
 
-    def _find_checkpoint(self) -> Path | None:
-        """The folder to resume from, or None for a fresh start."""
+    def _find_state(self) -> dict[str, Any] | None:
+        """The state to resume from, or None for a fresh start; `resume_from` becomes its folder."""
         resume = self.config.resume
-        finished = self.output / STATE_NAME
-        found = ([self.output] if finished.exists() else []) or checkpoints(self.output)
+        found = checkpoints(self.output)
         if resume is None:
             if found:
                 raise OptionError(
                     f"{self.output} holds a training already: go on with --resume latest, or choose another --output"
                 )
             return None
-        if resume == "latest":
-            if not found and self.main:
-                print(f"no checkpoint in {self.output} yet, starting afresh")
-            return found[-1] if found else None
-        if not Path(resume, STATE_NAME).is_file():
-            raise CheckpointError(f"{resume} is not a checkpoint: it has no {STATE_NAME}")
-        return Path(resume)
+        if resume != "latest":
+            if not Path(resume, STATE_NAME).is_file():
+                raise CheckpointError(f"{resume} is not a checkpoint: it has no {STATE_NAME}")
+            self.resume_from = Path(resume)
+            return _read_state(self.resume_from)
+        for folder in reversed(found):
+            try:
+                state = _read_state(folder)
+            except CheckpointError as error:
+                logger.warning("%s; trying the one before", error)
+                continue
+            self.resume_from = folder
+            return state
+        if found:
+            raise CheckpointError(f"none of the checkpoints in {self.output} can be read")
+        if self.main:
+            print(f"no checkpoint in {self.output} yet, starting afresh")
+        return None
 
-    def _load_state(self, folder: Path) -> None:
+    def _load_state(self, state: dict[str, Any]) -> None:
+        folder = self.resume_from
+        if state["pictures"] != [self.photos.fingerprint, self.paintings.fingerprint]:
+            raise DataError(f"the pictures of --source or --target are not those that {folder} was trained on")
+        if state["step"] > self.config.max_steps:
+            step = state["step"]
+            raise OptionError(f"{folder} is at step {step} already, past --max-steps {self.config.max_steps}")
         try:
-            state = torch.load(folder / STATE_NAME, map_location="cpu", weights_only=True, mmap=True)
             for name, network in self.raw.items():
                 network.load_state_dict(state["networks"][name])
             for name, average in self.averages.items():
                 average.load_state_dict(state["averages"][name])
             for name, optimizer in self.optimizers.items():
                 optimizer.load_state_dict(state["optimizers"][name])
-            pools = state["pools"][self.accelerator.process_index % len(state["pools"])]
-            for name, pool in self.method.pools.items():
-                pool.images = [image.to(self.accelerator.device).clone() for image in pools[name]]
-            self.step = state["step"]
-        except OSError as error:
-            raise CheckpointError(f"cannot read {folder / STATE_NAME}: {error.strerror or error}") from error
-        except Exception as error:  # a damaged file fails in many ways, none of which the user can act on
+        except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(
-                f"{folder} does not fit this training, or is damaged ({str(error).splitlines()[0]:.150}); "
-                "resume with the options it was trained with"
+                f"{folder} does not fit this training ({_reason(error)}): resume with the options it was trained with"
             ) from error
-        if state["pictures"] != [self.photos.fingerprint, self.paintings.fingerprint]:
-            raise DataError(f"the pictures of --source or --target are not those that {folder} was trained on")
-        if self.step > self.config.max_steps:
-            raise OptionError(f"{folder} is at step {self.step} already, past --max-steps {self.config.max_steps}")
+        pools = state["pools"][self.accelerator.process_index % len(state["pools"])]
+        for name, pool in self.method.pools.items():
+            pool.images = [image.to(self.accelerator.device) for image in pools[name]]
+        self.step = state["step"]
         if self.main:
             print(f"going on from {folder} at step {self.step}")
+
+
+class _StopSignal:
+    """Ctrl-C, or the SIGTERM of a cluster, ends the training after the step; a second one ends it at once."""
+
+    def __init__(self, accelerator: Accelerator):
+        self.accelerator = accelerator
+        self.received = False
+        self.before: dict[int, Any] = {}
+
+    def __enter__(self) -> "_StopSignal":
+        if threading.current_thread() is threading.main_thread():  # others cannot catch signals
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _receive(self, *_: object) -> None:
+        if self.received:
+            raise KeyboardInterrupt("stopped at once; go on from the last checkpoint with --resume latest")
+        self.received = True
+
+    def asked(self) -> bool:
+        """Whether any process was asked to stop, the same answer in each, so that all stop at the same step."""
+        if self.accelerator.num_processes == 1:
+            return self.received
+        received = torch.tensor(float(self.received), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(received, "sum") > 0)
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    """The contents of a checkpoint's state file, every byte of it checked."""
+    path = folder / STATE_NAME
+    try:
+        with zipfile.ZipFile(path) as archive:  # torch.load does not look at the checksums
+            if (damaged := archive.testzip()) is not None:
+                raise CheckpointError(f"{folder} is damaged (at {damaged})")
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {name: state[name] for name in ("step", "networks", "averages", "optimizers", "pools", "pictures")}
+    except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{folder} is damaged ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{next(iter(str(error).splitlines()), type(error).__name__):.150}"
 
 
 def rate_factor(step: int, max_steps: int, decay_start: float) -> float:
