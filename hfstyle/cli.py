@@ -172,7 +172,7 @@ def _plan(options: Stylize) -> list[_Job]:
     """Which file becomes which, checked as a whole before any work is done."""
     if not options.photos:
         raise OptionError("name at least one photo: a file, a folder, a pattern, or - for standard input")
-    style = Path(options.style).name
+    style = _named(Path(options.style)).name
     jobs: list[_Job] = []
     several = len(options.photos) > 1 or Path(options.photos[0]).is_dir() or _is_pattern(options.photos[0])
     for given in options.photos:
@@ -188,7 +188,7 @@ def _plan(options: Stylize) -> list[_Job]:
                 output = STDIO
             elif options.output is None:
                 # A folder of its own: else a second run would stylise the paintings of the first.
-                base = path.parent if relative is None else Path(f"{given.rstrip('/')}-{style}", relative).parent
+                base = path.parent if relative is None else (_beside(given, style) / relative).parent
                 output = str(base / name)
             elif several or Path(options.output).is_dir() or options.output.endswith("/"):
                 output = str(Path(options.output, relative or path.name).parent / name)
@@ -224,6 +224,17 @@ def _expand(given: str) -> list[tuple[Path, Path | None]]:
             raise ImageError(f"no file matches {given}")
         return [(match, None) for match in matches]
     return [(path, None)]
+
+
+def _beside(folder: str, style: str) -> Path:
+    """FOLDER-STYLE beside FOLDER."""
+    path = _named(Path(folder))
+    return path.with_name(f"{path.name}-{style}")
+
+
+def _named(path: Path) -> Path:
+    """The same path by its name, which `.` and `..` lack."""
+    return path.resolve() if path.name in ("", "..") else path
 
 
 def _is_pattern(given: str) -> bool:
@@ -265,6 +276,7 @@ def _device(name: str | None) -> Any:
 def _facts(name: str) -> dict[str, Any]:
     """What `hfstyle info` says of a model."""
     import torch
+    import yaml
     from huggingface_hub import ModelCard
 
     from hfstyle.auto import model_class
@@ -282,7 +294,7 @@ def _facts(name: str) -> dict[str, Any]:
         "config": model.config.to_dict(),
         "made with": f"hfstyle {config.get(VERSION_KEY)}",
     }
-    with contextlib.suppress(ValueError):  # a card that is not one says nothing
+    with contextlib.suppress(ValueError, yaml.YAMLError):  # a card that is not one says nothing
         card = ModelCard(files.card() or "", ignore_metadata_errors=True)
         title = next((line.removeprefix("# ") for line in card.text.splitlines() if line.startswith("# ")), None)
         facts |= {"title": title, "license": card.data.get("license"), "tags": card.data.get("tags")}

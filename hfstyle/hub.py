@@ -36,8 +36,13 @@ CARD_NAME = "README.md"
 CLASS_KEY = "_class_name"
 VERSION_KEY = "_hfstyle_version"
 MAX_CONFIG_BYTES = 2**20
+FLOATS = ("F16", "BF16", "F32", "F64")
+"""The types, in safetensors' words, that weights may be stored in."""
 
 SNAPSHOT = re.compile(r"/snapshots/([0-9a-f]{40})/")
+PUBLISHED = (CARD_NAME, CONFIG_NAME, "model*.safetensors", "samples.jpg", "metrics.jsonl")
+"""What `push_folder` uploads, from the folder and those below it."""
+
 REPO_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
@@ -139,9 +144,9 @@ class PreTrainedModel(nn.Module):
         name_or_path: str | os.PathLike,
         *,
         revision: str | None = None,
-        subfolder: str = "",
+        subfolder: str | None = "",
         variant: str | None = None,
-        dtype: torch.dtype | Literal["auto"] | None = None,
+        dtype: torch.dtype | str | None = None,
         device: str | torch.device | None = None,
         token: str | bool | None = None,
         cache_dir: str | os.PathLike | None = None,
@@ -156,7 +161,8 @@ class PreTrainedModel(nn.Module):
             revision: Branch, tag or commit on the Hub; `None` is `main`.
             subfolder: Folder inside the repository, such as `"reverse"`.
             variant: Load `model.{variant}.safetensors`, such as `"fp16"`.
-            dtype: Type of the weights in memory. `None` is float32, `"auto"` the type they are stored in.
+            dtype: Type of the weights in memory, such as `torch.float16` or `"float16"`. `None` is float32, `"auto"`
+                the type they are stored in.
             device: Where to put it; `None` lets accelerate choose (CUDA, MPS, ... or CPU).
             token: Hub token, `True` for the stored one, `False` for none.
             cache_dir: Folder for downloads instead of the Hub's own cache.
@@ -178,10 +184,11 @@ class PreTrainedModel(nn.Module):
         files: "ModelFiles",
         *,
         variant: str | None = None,
-        dtype: torch.dtype | Literal["auto"] | None = None,
+        dtype: torch.dtype | str | None = None,
         device: str | torch.device | None = None,
     ) -> Self:
         """Load a model from files that are known already. See `from_pretrained`."""
+        dtype = _check_dtype(dtype)
         config = files.config()
         _check_class(cls, config, files.describe(CONFIG_NAME))
         config = cls.Config.from_dict(config, files.describe(CONFIG_NAME))
@@ -217,7 +224,7 @@ class PreTrainedModel(nn.Module):
             folder: Made where missing.
             variant: Write `model.{variant}.safetensors` instead of `model.safetensors`.
             dtype: Convert floating-point weights, such as `torch.float16`.
-            card: The text of `README.md`; replaces one that is there.
+            card: The text of `README.md`; replaces one that is there. `""` writes none.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -230,9 +237,11 @@ class PreTrainedModel(nn.Module):
             file.write(serialize_safetensors(state, metadata={"format": "pt"}))
         with write_whole(folder / CONFIG_NAME) as file:
             file.write((json.dumps(config, indent=2) + "\n").encode())
-        if card is not None or not (folder / CARD_NAME).exists():
+        if card is None and not (folder / CARD_NAME).exists():
+            card = default_card(type(self).__name__)
+        if card:
             with write_whole(folder / CARD_NAME) as file:
-                file.write((card if card is not None else default_card(type(self).__name__)).encode())
+                file.write(card.encode())
 
     def push_to_hub(
         self,
@@ -273,11 +282,10 @@ class PreTrainedModel(nn.Module):
         """
         with tempfile.TemporaryDirectory() as folder:
             subfolder = _check_subfolder(subfolder)
-            own_card = card if card is not None else default_card(type(self).__name__, repo_id)
+            # A repository has one card, at its top: another would tell how to load the wrong model.
+            default = "" if subfolder else default_card(type(self).__name__, repo_id)
+            own_card = default if card is None else card
             self.save_pretrained(Path(folder, subfolder), variant=variant, dtype=dtype, card=own_card)
-            if subfolder and card is None:
-                # A repository has one card, at its top: another would tell how to load the wrong model.
-                Path(folder, subfolder, CARD_NAME).unlink()
             return push_folder(
                 folder,
                 repo_id,
@@ -367,7 +375,7 @@ class ModelFiles:
         """The text of the model card, or None where there is none."""
         try:
             return self.path(CARD_NAME).read_text("utf-8", errors="replace")
-        except ModelNotFoundError:
+        except (ModelNotFoundError, HubError):  # offline, a card that nobody asked for before is not in the cache
             return None
 
 
@@ -398,25 +406,18 @@ def push_folder(
     create_pr: bool = False,
     token: str | bool | None = None,
 ) -> str:
-    """Upload a saved model's folder, all of it, in one commit. See `PreTrainedModel.push_to_hub`.
+    """Upload a saved model's folder in one commit: what `PUBLISHED` names. See `PreTrainedModel.push_to_hub`.
 
-    Hidden files, training checkpoints (`checkpoint-*`, `training_state.pt`) and the sheets in `samples/`, which show
-    the training pictures, stay behind.
+    All else stays behind: training checkpoints, the sheets in `samples/`, which show the training pictures,
+    `options.json` with paths of this machine, and whatever of the user's lies beside the model.
     """
-    if not REPO_ID.fullmatch(repo_id):
-        raise OptionError(f"a Hub repository is written owner/name, not {repo_id!r:.100}")
     if create_pr and revision is not None:
         raise OptionError(f"a pull request to {repo_id} is made from main: give create_pr or revision, not both")
-    api = HfApi(token=_clean_token(token), library_name="hfstyle", library_version=__version__)
+    api = create_repo(repo_id, private=private, token=token)
     with _one_sentence(repo_id, revision=revision):
-        api.create_repo(repo_id, private=private, exist_ok=True)
         if revision is not None and not revision.startswith("refs/"):  # refs/pr/1 is there or cannot be made
             api.create_branch(repo_id, branch=revision, exist_ok=True)
-        ignore = [
-            pattern
-            for name in ("checkpoint-*/*", "training_state.pt", "samples/*", ".*")
-            for pattern in (name, f"*/{name}")
-        ]
+        ignore = [pattern for name in ("checkpoint-*/*", ".*") for pattern in (name, f"*/{name}")]
         if keep_card and api.file_exists(repo_id, CARD_NAME, revision=revision):
             ignore.append(CARD_NAME)
         commit = api.upload_folder(
@@ -425,15 +426,28 @@ def push_folder(
             commit_message=commit_message,
             revision=revision,
             create_pr=create_pr,
+            allow_patterns=[pattern for name in PUBLISHED for pattern in (name, f"*/{name}")],
             ignore_patterns=ignore,
         )
     return commit.pr_url or commit.commit_url
 
 
+def create_repo(repo_id: str, *, private: bool | None = None, token: str | bool | None = None) -> HfApi:
+    """Make a repository where it is missing; returns the client for what is done with it next."""
+    if not REPO_ID.fullmatch(repo_id):
+        raise OptionError(f"a Hub repository is written owner/name, not {repo_id!r:.100}")
+    api = HfApi(token=_clean_token(token), library_name="hfstyle", library_version=__version__)
+    with _one_sentence(repo_id):
+        api.create_repo(repo_id, private=private, exist_ok=True)
+    return api
+
+
 def _find_folder(name: str) -> Path | None:
     """The folder that `name` means, or None where it means a Hub repository."""
-    if Path(name).expanduser().is_dir():
-        return Path(name).expanduser()
+    folder = Path(name).expanduser()
+    # Pictures in a folder called "ukiyoe" do not hide the bundled style.
+    if folder.is_dir() and (name not in bundled_models() or (folder / CONFIG_NAME).is_file()):
+        return folder
     if Path(name).is_file():
         raise ModelNotFoundError(f"{name} is a file; a model is a folder with {CONFIG_NAME} and {WEIGHTS_NAME}")
     if name in bundled_models():
@@ -448,7 +462,17 @@ def _find_folder(name: str) -> Path | None:
     )
 
 
-def _check_subfolder(subfolder: str) -> str:
+def _check_dtype(dtype: torch.dtype | str | None) -> torch.dtype | str | None:
+    if dtype in (None, "auto"):
+        return dtype
+    meant = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if not isinstance(meant, torch.dtype) or not meant.is_floating_point:
+        raise OptionError(f"dtype must be 'auto' or a floating-point type such as torch.float16, not {dtype!r:.60}")
+    return meant
+
+
+def _check_subfolder(subfolder: str | None) -> str:
+    subfolder = subfolder or ""
     parts = [part for part in subfolder.split("/") if part not in ("", ".")]
     if ".." in parts or subfolder.startswith("/") or "\\" in subfolder:
         raise OptionError(f"a subfolder lies inside the model's folder, not at {subfolder!r:.100}")
@@ -471,7 +495,8 @@ def _read_weights(path: Path, expected: Mapping[str, torch.Tensor], where: str) 
     """The tensors of a safetensors file, compared with what the model expects before any is read."""
     try:
         with safe_open(path, framework="pt") as file:
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - the file is no dictionary
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - the file is no dictionary
+            shapes = {name: tuple(tensor.get_shape()) for name, tensor in slices.items()}
             if missing := sorted(expected.keys() - shapes.keys()):
                 raise WeightsError(f"{where} lacks tensors that the config asks for: {_some(missing)}")
             if surplus := sorted(shapes.keys() - expected.keys()):
@@ -481,6 +506,9 @@ def _read_weights(path: Path, expected: Mapping[str, torch.Tensor], where: str) 
                     raise WeightsError(
                         f"{where}: {name} has shape {shapes[name]}, the config asks for {tuple(tensor.shape)}"
                     )
+                kinds = FLOATS if tensor.is_floating_point() else ("I64",)
+                if (kind := slices[name].get_dtype()) not in kinds:
+                    raise WeightsError(f"{where}: {name} holds {kind}, the config asks for one of {', '.join(kinds)}")
             return {name: file.get_tensor(name) for name in expected}
     except SafetensorError as error:
         raise WeightsError(

@@ -45,7 +45,10 @@ def read_image(source: ImageSource) -> Image.Image:
         ImageError: The file is missing, broken, not a picture, or larger than `MAX_FILE_BYTES` or `MAX_PIXELS`.
     """
     if isinstance(source, Image.Image):
-        return _normalise(source, "the picture")
+        try:
+            return _normalise(source, "the picture")
+        except _PILLOW_ERRORS as error:  # `Image.open` reads the pixels only now
+            raise _damaged("the picture", error) from error
     name, file = _open(source)
     with file, warnings.catch_warnings():
         # Of damaged metadata and of sizes that our own limit allows, Pillow warns; the user can do nothing about them.
@@ -70,8 +73,7 @@ def read_image(source: ImageSource) -> Image.Image:
             except ImageError:
                 raise
             except _PILLOW_ERRORS as error:
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise ImageError(f"{name} is damaged or incomplete ({reason:.120})") from error
+                raise _damaged(name, error) from error
 
 
 # What Pillow's decoders are known to raise on damaged files.
@@ -91,6 +93,13 @@ _PILLOW_ERRORS = (
 )
 
 
+def _damaged(name: str, error: Exception) -> ImageError:
+    if isinstance(error, ImageError):
+        return error
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return ImageError(f"{name} is damaged or incomplete ({reason:.120})")
+
+
 def _open(source: str | os.PathLike | bytes | IO[bytes]) -> tuple[str, IO[bytes]]:
     """A name for messages and an open file of at most `MAX_FILE_BYTES` bytes."""
     if isinstance(source, bytes):
@@ -103,6 +112,9 @@ def _open(source: str | os.PathLike | bytes | IO[bytes]) -> tuple[str, IO[bytes]
             raise ImageError(f"{name} is a folder, not a picture") from error
         except (OSError, ValueError) as error:
             raise ImageError(f"cannot open {name}: {getattr(error, 'strerror', None) or error}") from error
+        if not file.seekable():  # a pipe that the shell gave a name: <(curl ...)
+            with file:
+                file = io.BytesIO(file.read(MAX_FILE_BYTES + 1))
     elif hasattr(source, "read"):
         # Pillow seeks; a pipe cannot, so take the bytes, never more than the limit.
         name, file = "the picture", io.BytesIO(source.read(MAX_FILE_BYTES + 1))
@@ -217,12 +229,16 @@ def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 def to_tensor(image: Image.Image, channels: int = 3) -> torch.Tensor:
     """An image as float32 of shape (channels, height, width) in [-1, 1]; `channels` is 1 (grey) or 3 (RGB)."""
+    if channels not in (1, 3):
+        raise OptionError(f"a picture has 1 or 3 channels; this network takes {channels}")
     pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"), dtype=np.float32)
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1).contiguous() / 127.5 - 1
 
 
 def to_image(tensor: torch.Tensor) -> Image.Image:
     """The inverse of `to_tensor`: (1 or 3, height, width) in [-1, 1], clipped and rounded, to an RGB image."""
+    if tensor.shape[0] not in (1, 3):
+        raise OptionError(f"a picture has 1 or 3 channels; this network makes {tensor.shape[0]}")
     pixels = ((tensor.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu()
     return Image.fromarray(pixels.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
 
@@ -274,12 +290,25 @@ def write_whole(path: str | os.PathLike, overwrite: bool = True):
         if overwrite:
             os.replace(temporary, path)
         else:
-            os.link(temporary, path)  # unlike a rename, fails if somebody wrote the file meanwhile
-            os.unlink(temporary)
+            _rename_to_new(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def _rename_to_new(temporary: str, path: Path) -> None:
+    """A rename that fails if somebody wrote `path` meanwhile."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # memory cards and USB sticks (FAT, exFAT) have no links
+        if path.exists():
+            raise FileExistsError(f"{path} exists") from None
+        os.replace(temporary, path)
+    else:
+        os.unlink(temporary)
 
 
 def save_image(image: Image.Image, path: str | os.PathLike, overwrite: bool = True) -> None:

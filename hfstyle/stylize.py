@@ -21,8 +21,6 @@ class ImageToImageModel(PreTrainedModel):
     """Height and width that the network takes without cropping are multiples of this."""
     min_size: ClassVar[int] = 1
     """The smallest height and width that the network takes."""
-    margin: ClassVar[int] = 0
-    """Pixels mirrored on to each side and cut away again, where a network paints its own borders badly."""
 
     def stylize(
         self,
@@ -87,7 +85,7 @@ class ImageToImageModel(PreTrainedModel):
 
     def _padding(self, size: int) -> int:
         """Pixels to add to a height or width."""
-        least = max(size + 2 * self.margin, self.min_size)
+        least = max(size + 2 * getattr(self.config, "margin", 0), self.min_size)
         return math.ceil(least / self.size_multiple) * self.size_multiple - size
 
 

@@ -51,6 +51,22 @@ def test_beside_the_photo(here, style, capsys):
     assert same("a-tiny.png", "a.png", style)
 
 
+def test_the_working_folder(here, style):
+    assert main(["stylize", ".", "--style", style]) == 0
+    assert (here.parent / f"{here.name}-tiny" / "a-tiny.png").exists()
+
+
+def test_a_folder_of_paintings_does_not_hide_the_style(here):
+    for photo in ("a.png", "b.jpg"):
+        assert main(["stylize", photo, "-o", "ukiyoe/"]) == 0
+
+
+def test_a_broken_card_is_no_traceback(here, style, capsys):
+    AutoModel.from_pretrained(style).save_pretrained("model", card="---\nfoo: [\n---\n")
+    assert main(["info", "--style", "./model"]) == 0
+    assert "CycleGANGenerator" in capsys.readouterr().out
+
+
 def test_options_reach_the_model(here, style):
     more = ["--strength", "0.3", "--preserve-color", "--max-pixels", "100"]
     assert main(["stylize", "a.png", "-o", "out.png", "--style", style, "--device", "cpu", *more]) == 0

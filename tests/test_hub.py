@@ -187,7 +187,8 @@ def test_subfolder_variant_and_dtype_make_the_round_trip(hub, repo):
 
 def test_a_pushed_folder_leaves_behind_what_belongs_to_the_training(hub, tmp_path):
     tiny().save_pretrained(tmp_path)
-    for private in ("training_state.pt", ".env", "reverse/.env", "checkpoint-10/model.safetensors"):
+    names = ("training_state.pt", ".env", "reverse/.env", "checkpoint-10/model.safetensors", "options.json")
+    for private in (*names, "photos/family.jpg", "hfstyle/events.out.tfevents.1", "samples/step-1.jpg"):
         (tmp_path / private).parent.mkdir(exist_ok=True)
         (tmp_path / private).write_bytes(b"secret")
     (tmp_path / "reverse/config.json").write_bytes(b"{}")

@@ -268,6 +268,32 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, overwrite):
     assert path.stat().st_mode & 0o777 == 0o666 & ~_umask()
 
 
+def test_a_memory_card_has_no_links(tmp_path, monkeypatch):
+    def link(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    save_image(gradient(), tmp_path / "a.png", overwrite=False)
+    with pytest.raises(FileExistsError), write_whole(tmp_path / "b.png", overwrite=False) as file:
+        (tmp_path / "b.png").touch()
+        file.write(b"b")
+    assert sorted(os.listdir(tmp_path)) == ["a.png", "b.png"]
+
+
+def test_a_pipe_with_a_name():
+    reading, writing = os.pipe()
+    os.write(writing, encoded(gradient(size=(9, 7)), "PNG"))
+    os.close(writing)
+    assert read_image(f"/dev/fd/{reading}").size == (9, 7)
+    os.close(reading)
+
+
+def test_an_opened_picture_may_be_damaged_too():
+    whole = encoded(gradient(size=(90, 70)), "PNG")
+    with pytest.raises(ImageError, match="damaged or incomplete"):
+        read_image(Image.open(io.BytesIO(whole[: len(whole) // 2])))
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

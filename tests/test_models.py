@@ -106,6 +106,27 @@ def test_saving_leaves_an_existing_card_alone_unless_told(model, folder):
     assert (folder / "README.md").read_text() == "new"
 
 
+def test_a_card_can_be_left_out(model, tmp_path):
+    model.save_pretrained(tmp_path, card="")
+    assert {path.name for path in tmp_path.iterdir()} == {CONFIG_NAME, WEIGHTS_NAME}
+
+
+def test_manners_of_transformers(model, folder):
+    loaded = type(model).from_pretrained(folder, dtype="bfloat16", subfolder=None)
+    assert loaded.dtype == torch.bfloat16
+    for dtype in ("fp16", "nn", torch.int8):
+        with pytest.raises(OptionError, match="dtype must be"):
+            AutoModel.from_pretrained(folder, dtype=dtype)
+
+
+def test_weights_of_another_type_are_named(model, folder):
+    state = load_file(folder / WEIGHTS_NAME)
+    name = sorted(state)[0]
+    save_file(state | {name: state[name].long()}, folder / WEIGHTS_NAME)
+    with pytest.raises(WeightsError, match=f"{name} holds I64"):
+        type(model).from_pretrained(folder)
+
+
 def test_a_save_that_fails_leaves_the_old_files(model, folder, monkeypatch):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(28, "No space left on device")))

@@ -311,6 +311,15 @@ def test_old_files_of_any_studio_are_deleted_and_nothing_else(tmp_path):
     assert not old.exists() and new.exists() and others.exists()
 
 
+def test_a_link_with_the_name_of_a_studio_is_not_followed(tmp_path):
+    thesis = tmp_path / "home" / "thesis.txt"
+    thesis.parent.mkdir()
+    thesis.touch()
+    (tmp_path / "hfstyle-studio-evil").symlink_to(thesis.parent)
+    assert storage.delete_old_files(tmp_path, age=-60) == 0
+    assert thesis.exists()
+
+
 def test_building_the_page_imports_no_torch_and_writes_no_stubs():
     code = """
 import sys

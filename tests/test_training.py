@@ -302,6 +302,74 @@ def test_a_finished_run_can_be_trained_on_and_killed_again(pictures, tmp_path):
     assert_same_run(tmp_path / "whole", run)
 
 
+class Killed(Exception):
+    pass
+
+
+def kill_at(trainer, step):
+    """Train until the checkpoint of that step is written."""
+    save = trainer._save_checkpoint
+
+    def save_and_stop():
+        save()
+        if trainer.step == step:
+            raise Killed
+
+    trainer._save_checkpoint = save_and_stop
+    with pytest.raises(Killed):
+        trainer.train()
+
+
+def test_going_on_from_an_older_checkpoint_leaves_the_later_ones(pictures, tmp_path):
+    run = {"max_steps": 9, "checkpoint_every": 1, "checkpoints_limit": 3}
+    kill_at(Trainer(CycleGAN, config(pictures, tmp_path, **run)), 7)
+    kill_at(Trainer(CycleGAN, config(pictures, tmp_path, **run, resume=str(tmp_path / "checkpoint-5"))), 6)
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-5", "checkpoint-6"]
+
+
+def test_a_damaged_checkpoint_does_not_outlive_a_good_one(pictures, tmp_path):
+    run = {"max_steps": 9, "checkpoint_every": 2, "checkpoints_limit": 2}
+    kill_at(Trainer(CycleGAN, config(pictures, tmp_path, **run)), 4)
+    (tmp_path / "checkpoint-4" / "training_state.pt").unlink()
+    once_more = run | {"checkpoint_every": 1, "checkpoints_limit": 1, "resume": "latest"}
+    kill_at(Trainer(CycleGAN, config(pictures, tmp_path, **once_more)), 3)
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-3"]
+
+
+def test_a_resumed_training_obeys_a_new_rate_and_needs_no_longer_what_it_started_from(pictures, tmp_path):
+    Trainer(CycleGAN, config(pictures, tmp_path / "a", max_steps=1)).train()
+    run = {"max_steps": 4, "checkpoint_every": 1, "init_from": str(tmp_path / "a")}
+    kill_at(Trainer(CycleGAN, config(pictures, tmp_path / "b", **run)), 1)
+    (tmp_path / "a").rename(tmp_path / "gone")
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path / "b", **run, lr=1e-6, resume="latest"))
+    trainer._set_rates()
+    assert [o.param_groups[0]["lr"] for o in trainer.optimizers.values()] == [1e-6, 1e-6]
+
+
+def test_weights_that_are_no_numbers_are_never_written(pictures, tmp_path):
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, max_steps=9, checkpoint_every=2))
+    backward = trainer.method.backward
+
+    def breaks(batch, share):
+        losses = backward(batch, share)
+        if trainer.step == 3:
+            trainer.raw["forward"].head[1].weight.grad.fill_(float("nan"))
+        return losses
+
+    trainer.method.backward = breaks
+    with pytest.raises(CheckpointError, match="no longer numbers at step 4"):
+        trainer.train()
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-2"]
+
+
+def test_a_short_training_does_not_save_its_first_weights(pictures, tmp_path):
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, max_steps=1))
+    first, last = [torch.zeros(3)], [torch.ones(3)]
+    for trainer.step in range(1, 100):
+        trainer._average(first, last, None)
+    assert first[0].min() > 0.99
+
+
 def test_init_from_takes_over_architecture_and_all_networks(pictures, tmp_path):
     Trainer(CycleGAN, config(pictures, tmp_path / "a", max_steps=1, ngf=6)).train()
     trainer = Trainer(CycleGAN, config(pictures, tmp_path / "b", init_from=str(tmp_path / "a"), max_steps=1, lr=0.0))
@@ -434,6 +502,7 @@ def test_weights_start_as_in_the_paper(pictures, tmp_path):
     [
         (["--diffaugment", "blur"], "--diffaugment is any of color"),
         (["--batch-size", "0"], "--batch-size must be at least 1"),
+        (["--crop", "34"], "--crop must be a multiple of 4"),
         (["--resize", "16", "20"], "--resize must be two sizes"),
         (["--ema", "1.5"], "--ema must lie between 0 and 1"),
         (["--inner-crop", "0"], "--inner-crop must lie between"),

@@ -26,8 +26,7 @@ def main() -> None:
         for subfolder in subfolders:
             model = AutoModel.from_pretrained(trained, subfolder=subfolder, device="cpu")
             # One card, at the top: a style's judge is explained there.
-            model.save_pretrained(folder / subfolder, dtype=torch.float16)
-            (folder / subfolder / "README.md").unlink()
+            model.save_pretrained(folder / subfolder, dtype=torch.float16, card="")
         shutil.copy(trained / "README.md", folder)
         shutil.copy(trained / "samples.jpg", folder)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -27,6 +27,9 @@ class CycleGANConfig(ModelConfig):
     upsample: Literal["transpose", "resize"] = "transpose"
     """How it grows back: transposed convolutions as in the paper, or nearest-neighbour resizing before a convolution,
     which leaves no checkerboard (Odena et al. 2016, "Deconvolution and checkerboard artifacts")."""
+    margin: int = ranged(0, 0, 256)
+    """Pixels that `stylize` mirrors on to each side of a picture and cuts away again: discriminators pad with zeros,
+    which leads generators to draw lines along the borders. 0 gives the pixels of `forward`."""
 
 
 class CycleGANGenerator(ImageToImageModel):
@@ -40,7 +43,6 @@ class CycleGANGenerator(ImageToImageModel):
     Config = CycleGANConfig
     size_multiple = 4
     min_size = 16  # below, instance norm sees so few values at a quarter of the size that it paints noise
-    margin = 16  # discriminators pad with zeros, which leads generators to draw lines along the borders
 
     config: CycleGANConfig
 

@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -33,13 +34,26 @@ def delete_old_files(parent: Path, age: float = MAX_AGE) -> int:
     """Delete what is older than `age` seconds in every studio's folder below `parent`; returns how many files."""
     deleted = 0
     oldest = time.time() - age
-    for path in parent.glob(f"{_PREFIX}*/**/*"):
-        # Another studio may delete the same file, and its folder may belong to another user.
-        with contextlib.suppress(OSError):
-            if not path.is_dir() and path.lstat().st_ctime < oldest:
-                path.unlink()
-                deleted += 1
+    for studio in parent.glob(f"{_PREFIX}*"):
+        if not _is_own_folder(studio):
+            continue
+        for folder, _, names in os.walk(studio):  # follows no links
+            for path in (Path(folder, name) for name in names):
+                # Another studio may delete the same file.
+                with contextlib.suppress(OSError):
+                    if path.lstat().st_ctime < oldest:
+                        path.unlink()
+                        deleted += 1
     return deleted
+
+
+def _is_own_folder(path: Path) -> bool:
+    """False for links: where everybody may write, anybody can give one a studio's name and point it at our home."""
+    try:
+        info = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(info.st_mode) and (not hasattr(os, "getuid") or info.st_uid == os.getuid())
 
 
 def keep_clean(folder: Path) -> None:

@@ -44,7 +44,8 @@ class TrainConfig:
     decay_start: float = 0.5
     """Part of the steps after which the rate falls linearly to zero. (The paper: half.)"""
     ema: float = 0.999
-    """Decay of the running mean of the generator weights that is saved and judged; 0 saves the raw weights."""
+    """Decay of the running mean of the generator weights that is saved and judged, lower during the first steps; 0
+    saves the raw weights."""
 
     # Machine
     mixed_precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
@@ -90,8 +91,14 @@ class TrainConfig:
         self._at_most(1, "decay_start", "ema", "beta1")
         if self.push_to_hub is not None and not REPO_ID.fullmatch(self.push_to_hub):
             raise OptionError(f"--push-to-hub takes owner/name, not {self.push_to_hub!r:.100}")
-        if self.about is not None and not self.about.is_file():
-            raise OptionError(f"cannot read --about {self.about}: there is no such file")
+        try:
+            self.about_text()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+            raise OptionError(f"cannot read --about {self.about}: {reason}") from error
+
+    def about_text(self) -> str:
+        return self.about.read_text("utf-8").strip() if self.about is not None else ""
 
     def _at_least(self, low: float, *names: str) -> None:
         for name in names:
@@ -167,6 +174,8 @@ class UnpairedConfig(TrainConfig):
     def check(self) -> None:
         super().check()
         self._at_least(32, "crop")
+        if self.crop % 4:
+            raise OptionError(f"--crop must be a multiple of 4, which generators halve twice, not {self.crop}")
         self._at_least(0, "lambda_gram", "lambda_content", "lambda_tv", "pool_size")
         check_policy(self.diffaugment)
         self._at_most(1, "inner_crop", "aspect_jitter")

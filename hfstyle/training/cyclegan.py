@@ -79,8 +79,9 @@ class CycleGAN:
 
         # ---- generators; passes through one network go as one batch, which two cores like better
         learns(False, painting_judge, photo_judge)
-        fake_paintings, same_paintings = paint(torch.cat([photos, paintings])).chunk(2)
-        fake_photos, same_photos = unpaint(torch.cat([paintings, photos])).chunk(2)
+        own = c.lambda_identity > 0
+        fake_paintings, *same_paintings = paint(torch.cat([photos, paintings]) if own else photos).split(len(photos))
+        fake_photos, *same_photos = unpaint(torch.cat([paintings, photos]) if own else paintings).split(len(photos))
         cycled_photos, cycled_paintings = unpaint(self._noisy(fake_paintings)), paint(self._noisy(fake_photos))
         losses = {
             # a painting's judge takes it for a painting
@@ -89,10 +90,11 @@ class CycleGAN:
             # there and back again is where it started
             "cycle": c.lambda_cycle * l1_loss(cycled_photos, photos),
             "cycle_reverse": c.lambda_cycle * l1_loss(cycled_paintings, paintings),
-            # what is a painting already stays as it is
-            "identity": c.lambda_cycle * c.lambda_identity * l1_loss(same_paintings, paintings),
-            "identity_reverse": c.lambda_cycle * c.lambda_identity * l1_loss(same_photos, photos),
         }
+        if own:
+            # what is a painting already stays as it is
+            losses["identity"] = c.lambda_cycle * c.lambda_identity * l1_loss(same_paintings[0], paintings)
+            losses["identity_reverse"] = c.lambda_cycle * c.lambda_identity * l1_loss(same_photos[0], photos)
         if c.lambda_tv:
             losses["total_variation"] = c.lambda_tv * total_variation(fake_paintings)
         losses |= self.feature_terms(fake_paintings, photos)  # texture of the paintings, content of the photo
@@ -120,7 +122,7 @@ class CycleGAN:
         self, networks: dict[str, nn.Module], folder: Path, card: str | None, dtype: torch.dtype | None = None
     ) -> None:
         """Write the forward generator at the top, the way back in `reverse/`, each one's judge in `discriminator/`."""
-        networks["reverse"].save_pretrained(folder / "reverse", dtype=dtype)
-        networks["painting_judge"].save_pretrained(folder / "discriminator", dtype=dtype)
-        networks["photo_judge"].save_pretrained(folder / "reverse" / "discriminator", dtype=dtype)
+        networks["reverse"].save_pretrained(folder / "reverse", dtype=dtype, card="")
+        networks["painting_judge"].save_pretrained(folder / "discriminator", dtype=dtype, card="")
+        networks["photo_judge"].save_pretrained(folder / "reverse" / "discriminator", dtype=dtype, card="")
         networks["forward"].save_pretrained(folder, dtype=dtype, card=card)

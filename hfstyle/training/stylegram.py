@@ -95,5 +95,5 @@ class StyleGram:
         self, networks: dict[str, nn.Module], folder: Path, card: str | None, dtype: torch.dtype | None = None
     ) -> None:
         """Write the generator at the top, its judge in `discriminator/`."""
-        networks["painting_judge"].save_pretrained(folder / "discriminator", dtype=dtype)
+        networks["painting_judge"].save_pretrained(folder / "discriminator", dtype=dtype, card="")
         networks["forward"].save_pretrained(folder, dtype=dtype, card=card)

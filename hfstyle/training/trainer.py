@@ -1,6 +1,7 @@
 """The one training loop. A method (cyclegan.py, ...) says what a step minimises; all else is here."""
 
 import contextlib
+import dataclasses
 import json
 import logging
 import math
@@ -17,17 +18,18 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.tracking import get_available_trackers
 from accelerate.utils import gather_object, set_seed
 from PIL import Image
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from hfstyle.card import Card
 from hfstyle.data import Augmentation, PictureFolder, StepSampler, UnpairedStream
 from hfstyle.errors import CheckpointError, DataError, MissingExtraError, OptionError
-from hfstyle.hub import push_folder
+from hfstyle.hub import create_repo, push_folder
 from hfstyle.images import contact_sheet, save_image, write_whole
 from hfstyle.training.config import UnpairedConfig
 
@@ -47,6 +49,7 @@ class Trainer:
     def __init__(self, method_class: type, config: UnpairedConfig):
         config.check()
         self.config = config
+        self.about = config.about_text()
         self.accelerator = _accelerator(config)
         if self.accelerator.num_processes == 1:
             # `accelerate launch` gives a CPU process one thread unless told otherwise.
@@ -63,19 +66,26 @@ class Trainer:
             # The pictures come first: a wrong folder should not cost the time to build networks.
             self._read_pictures()
         self._make_output()
+        if self.main and config.push_to_hub:
+            # Whoever is not logged in should hear it now, not after days.
+            create_repo(config.push_to_hub, private=config.private or None)
         set_seed(config.seed)  # the first weights
-        self.method = method_class(config, self.accelerator, self.stream)
+        # A checkpoint holds all networks: what the training once started from may be gone, or be another by now.
+        restart = self.resume_from is not None and config.init_from is not None
+        start = dataclasses.replace(config, init_from=str(self.resume_from)) if restart else config
+        self.method = method_class(start, self.accelerator, self.stream)
         self.raw: dict[str, nn.Module] = dict(self.method.networks)
         for name, network in self.raw.items():
             self.method.networks[name] = self.accelerator.prepare(network)
         self.optimizers = {}
+        self.base_rates = {}  # not in the optimisers, whose state would bring back the old ones on --resume
         for name, parameters in self.method.optimizers.items():
             lr = config.lr_discriminator if name == "discriminators" and config.lr_discriminator else config.lr
             adam = torch.optim.Adam(parameters, lr=lr, betas=(config.beta1, 0.999), fused=True)
-            adam.param_groups[0]["base_lr"] = lr
+            self.base_rates[name] = lr
             self.optimizers[name] = self.accelerator.prepare(adam)
         self.averages = {
-            name: AveragedModel(self.raw[name], multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+            name: AveragedModel(self.raw[name], multi_avg_fn=self._average, use_buffers=True)
             for name in self.method.averaged
             if config.ema
         }
@@ -83,6 +93,8 @@ class Trainer:
         if state is not None:
             self._load_state(state)
         if self.main:
+            with write_whole(self.output / OPTIONS_NAME) as file:
+                file.write(self.config.to_json().encode())
             precision = {"no": "float32"}.get(self.accelerator.mixed_precision, self.accelerator.mixed_precision)
             processes = f"{self.accelerator.num_processes} processes, " if self.accelerator.num_processes > 1 else ""
             print(
@@ -93,7 +105,6 @@ class Trainer:
     def train(self) -> None:
         """Run to `max_steps`, then save and, where asked, push."""
         config = self.config
-        batches = iter(self._loader())
         sums: dict[str, torch.Tensor] = {}
         counted, since = 0, time.monotonic()
         metrics = self._open_metrics()
@@ -102,6 +113,7 @@ class Trainer:
             disable=not self.main, desc=f"training {self.output.name}",
         )  # fmt: skip
         with bar, metrics, _StopSignal(self.accelerator) as stop:
+            batches = iter(self._loader())  # here, so that Ctrl-C does not end the processes that load pictures
             while self.step < config.max_steps:
                 self._set_rates()
                 # Noise follows from the step, so there is no random state to save.
@@ -139,7 +151,7 @@ class Trainer:
     # ---- data ----
     def _read_pictures(self) -> None:
         c = self.config
-        # A crop from a picture scaled up to resize[1] never needs more pixels than this.
+        # Enough for crops from pictures up to twice as long as wide.
         max_side = max(1024, 2 * c.resize[1])
         self.photos = PictureFolder(c.source, max_side=max_side, quiet=not self.main)
         self.paintings = PictureFolder(c.target, c.inner_crop, max_side=max_side, quiet=not self.main)
@@ -155,7 +167,8 @@ class Trainer:
         processes = self.accelerator.num_processes
         a_step = c.batch_size * c.gradient_accumulation
         sampler = StepSampler(self.step, c.max_steps, a_step, self.accelerator.process_index, processes)
-        on_gpu = self.accelerator.device.type != "cpu"
+        # Beside other devices, processes are spawned, and each would get a copy of all pictures.
+        on_gpu = self.accelerator.device.type == "cuda"
         workers = c.num_workers if c.num_workers is not None else (min(8, _cores()) if on_gpu else 0)
         return DataLoader(
             self.stream, batch_size=c.batch_size, sampler=sampler, num_workers=workers, pin_memory=on_gpu,
@@ -165,9 +178,18 @@ class Trainer:
     # ---- schedule ----
     def _set_rates(self) -> None:
         factor = rate_factor(self.step, self.config.max_steps, self.config.decay_start)
-        for optimizer in self.optimizers.values():
+        for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
-                group["lr"] = group["base_lr"] * factor
+                group["lr"] = self.base_rates[name] * factor
+
+    def _average(self, averages: list[torch.Tensor], weights: list[torch.Tensor], _: Any) -> None:
+        """Running mean whose decay rises from 0.1 to `ema`, else a short training would save its first weights."""
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        for average, weight in zip(averages, weights, strict=True):
+            if average.is_floating_point():
+                average.lerp_(weight, 1 - decay)
+            else:
+                average.copy_(weight)
 
     # ---- what is written ----
     def _make_output(self) -> None:
@@ -179,15 +201,13 @@ class Trainer:
             raise OptionError(f"cannot make the folder {self.output}: {error.strerror}") from error
         for leftover in self.output.glob(".checkpoint-*"):
             shutil.rmtree(leftover, ignore_errors=True)  # a checkpoint that a kill cut short
-        with write_whole(self.output / OPTIONS_NAME) as file:
-            file.write(self.config.to_json().encode())
 
     def _open_metrics(self) -> Any:
         """The metrics log, without what a killed run wrote after the checkpoint that this one goes on from."""
         if not self.main:
             return contextlib.nullcontext()
         if self.config.track != "none":
-            self.accelerator.init_trackers("hfstyle", {k: str(v) for k, v in self.config.changed().items()})
+            self.accelerator.init_trackers("hfstyle", {k: _shell(v) for k, v in self.config.changed().items()})
         path = self.output / METRICS_NAME
         kept = []
         if self.resume_from is not None and path.exists():
@@ -195,16 +215,14 @@ class Trainer:
                 with contextlib.suppress(ValueError):
                     if json.loads(line)["step"] <= self.step:
                         kept.append(line + "\n")
-        path.write_text("".join(kept))
+        with write_whole(path) as file:
+            file.write("".join(kept).encode())
         return path.open("a")
 
     def _log(self, metrics: Any, bar: tqdm, means: dict[str, float], seconds: float) -> None:
         if not all(math.isfinite(value) for value in means.values()):
             broken = ", ".join(name for name, value in means.items() if not math.isfinite(value))
-            raise CheckpointError(
-                f"the loss is no longer a number at step {self.step} ({broken}); the last checkpoint is good: "
-                "resume from it with a lower --lr"
-            )
+            raise self._diverged(f"the loss is no longer a number at step {self.step} ({broken})")
         if not self.main:
             return
         rates = {f"lr_{name}": group["lr"] for name, o in self.optimizers.items() for group in o.param_groups}
@@ -216,6 +234,9 @@ class Trainer:
             f"generator {sum(v for k, v in means.items() if not k.startswith('discriminator')):.2f} "
             f"discriminator {means.get('discriminator', 0):.3f}"
         )
+
+    def _diverged(self, what: str) -> CheckpointError:
+        return CheckpointError(f"{what}; the last checkpoint is good: resume from it with a lower --lr")
 
     def _judged(self) -> dict[str, nn.Module]:
         """The networks as they are saved and shown: averaged where there is an average."""
@@ -242,7 +263,11 @@ class Trainer:
         return rows
 
     def _save_checkpoint(self) -> None:
-        pools = gather_object([{name: pool.images for name, pool in self.method.pools.items()}])
+        for name, network in self.raw.items():  # a finite loss may still have had gradients that were not
+            if not all(parameter.isfinite().all() for parameter in network.parameters()):
+                raise self._diverged(f"the weights of {name} are no longer numbers at step {self.step}")
+        own = {name: [image.cpu() for image in pool.images] for name, pool in self.method.pools.items()}
+        pools = gather_object([own])
         if self.main:
             final = self.output / f"checkpoint-{self.step}"
             partial = self.output / f".checkpoint-{self.step}"
@@ -252,7 +277,8 @@ class Trainer:
                 self.method.save_pretrained(self._judged(), partial, card=str(self._card()))
                 with write_whole(partial / STATE_NAME) as file:
                     torch.save(self._state(pools), file)
-                shutil.rmtree(final, ignore_errors=True)
+                if final.exists():
+                    _remove(final)
                 os.replace(partial, final)  # under its name a checkpoint is always whole
             except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
                 shutil.rmtree(partial, ignore_errors=True)
@@ -261,9 +287,17 @@ class Trainer:
                     f"cannot write the checkpoint of step {self.step} ({_reason(error)}); the last good one is "
                     f"{kept[-1].name if kept else 'none'}: make room, then go on with --resume latest"
                 ) from error
-            for old in checkpoints(self.output)[: -self.config.checkpoints_limit]:
-                shutil.rmtree(old, ignore_errors=True)
+            self._tidy(self.config.checkpoints_limit)
         self.accelerator.wait_for_everyone()
+
+    def _tidy(self, limit: int) -> None:
+        """Keep the newest checkpoints up to this step. Later ones are damaged, or of a course that was left."""
+        found = checkpoints(self.output)
+        kept = [path for path in found if _step_of(path) <= self.step][-limit:]
+        for path in found:
+            if path not in kept:
+                with contextlib.suppress(OSError):
+                    _remove(path)
 
     def _finish(self) -> None:
         """The model at the top of the output folder; of the checkpoints only the last stays, to train on from."""
@@ -271,8 +305,7 @@ class Trainer:
             if self.config.sample_photos is not None:
                 save_image(contact_sheet(self._sample_rows()[:2], cell=384), self.output / CARD_SAMPLES_NAME)
             self.method.save_pretrained(self._judged(), self.output, card=str(self._card()))
-            for old in checkpoints(self.output)[:-1]:
-                shutil.rmtree(old, ignore_errors=True)
+            self._tidy(1)
             print(f"the model is in {self.output}")
             if self.config.push_to_hub:
                 url = push_folder(
@@ -292,8 +325,8 @@ class Trainer:
             if name not in ("resume", "about", "title", "push_to_hub", "private")
         )  # fmt: skip
         sections = [("Training data", self._data_sentence())]
-        if c.about is not None:
-            sections.insert(0, ("The style", c.about.read_text("utf-8").strip()))
+        if self.about:
+            sections.insert(0, ("The style", self.about))
         sections.append(("Training", f"{self.step} steps of:\n\n```bash\n{command}\n```"))
         if c.init_from:
             sections.append(("Started from", f"the weights of `{c.init_from}`."))
@@ -319,6 +352,7 @@ class Trainer:
             "averages": {name: average.state_dict() for name, average in self.averages.items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "pools": pools,
+            "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler is not None else None,  # fp16
             "pictures": [self.photos.fingerprint, self.paintings.fingerprint],
         }
 
@@ -369,6 +403,8 @@ class Trainer:
             raise CheckpointError(
                 f"{folder} does not fit this training ({_reason(error)}): resume with the options it was trained with"
             ) from error
+        if self.accelerator.scaler is not None and state["scaler"] is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
         pools = state["pools"][self.accelerator.process_index % len(state["pools"])]
         for name, pool in self.method.pools.items():
             pool.images = [image.to(self.accelerator.device) for image in pools[name]]
@@ -416,7 +452,8 @@ def _read_state(folder: Path) -> dict[str, Any]:
             if (damaged := archive.testzip()) is not None:
                 raise CheckpointError(f"{folder} is damaged (at {damaged})")
         state = torch.load(path, map_location="cpu", weights_only=True)
-        return {name: state[name] for name in ("step", "networks", "averages", "optimizers", "pools", "pictures")}
+        names = ("step", "networks", "averages", "optimizers", "pools", "pictures")
+        return {"scaler": state.get("scaler"), **{name: state[name] for name in names}}
     except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{folder} is damaged ({_reason(error)})") from error
 
@@ -436,7 +473,19 @@ def rate_factor(step: int, max_steps: int, decay_start: float) -> float:
 def checkpoints(output: Path) -> list[Path]:
     """The checkpoint folders of a run, oldest first."""
     found = [path for path in output.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit()]
-    return sorted(found, key=lambda path: int(path.name.removeprefix("checkpoint-")))
+    return sorted(found, key=_step_of)
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("checkpoint-"))
+
+
+def _remove(checkpoint: Path) -> None:
+    """Delete a checkpoint. A kill half way must not leave half of one under its name."""
+    hidden = checkpoint.with_name(f".{checkpoint.name}-old")
+    shutil.rmtree(hidden, ignore_errors=True)
+    os.replace(checkpoint, hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _accelerator(config: UnpairedConfig) -> Accelerator:
@@ -451,15 +500,18 @@ def _accelerator(config: UnpairedConfig) -> Accelerator:
             capabilities = getattr(torch.cpu, "get_capabilities", dict)()
             bf16 = capabilities.get("avx512_bf16", False) or capabilities.get("amx_bf16", False)
         else:
-            bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+            # Older GPUs, such as the T4 of free notebooks, only imitate it, slowly.
+            bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = "bf16" if bf16 else "no"
+    if track and track not in get_available_trackers():  # accelerate would only warn, and track nothing
+        if track == "wandb":
+            raise OptionError("--track wandb needs one more package: pip install wandb")
+        raise MissingExtraError(f"--track {track}", "train")
     # A notebook may train twice with different precisions; accelerate alone would refuse the second.
     AcceleratorState._reset_state()
     try:
         return Accelerator(mixed_precision=precision, cpu=config.cpu, log_with=track, project_dir=str(config.output))
     except (ImportError, ValueError) as error:
-        if track:
-            raise MissingExtraError(f"--track {track}", "train") from error
         raise OptionError(str(error).splitlines()[0]) from error
 
 
