@@ -353,7 +353,7 @@ def test_weights_that_are_no_numbers_are_never_written(pictures, tmp_path):
     def breaks(batch, share):
         losses = backward(batch, share)
         if trainer.step == 3:
-            trainer.raw["forward"].head[1].weight.grad.fill_(float("nan"))
+            trainer.raw["generator"].head[1].weight.grad.fill_(float("nan"))
         return losses
 
     trainer.method.backward = breaks
@@ -373,14 +373,14 @@ def test_a_short_training_does_not_save_its_first_weights(pictures, tmp_path):
 def test_init_from_takes_over_architecture_and_all_networks(pictures, tmp_path):
     Trainer(CycleGAN, config(pictures, tmp_path / "a", max_steps=1, ngf=6)).train()
     trainer = Trainer(CycleGAN, config(pictures, tmp_path / "b", init_from=str(tmp_path / "a"), max_steps=1, lr=0.0))
-    assert trainer.raw["forward"].config.ngf == 6
+    assert trainer.raw["generator"].config.ngf == 6
     trainer.train()
     first, second = weights(tmp_path / "a"), weights(tmp_path / "b")
     assert all(torch.equal(first[name], second[name]) for name in first)
     # A generator alone is enough to start from.
     AutoModel.from_pretrained(tmp_path / "a").save_pretrained(tmp_path / "alone")
     trainer = Trainer(CycleGAN, config(pictures, tmp_path / "c", init_from=str(tmp_path / "alone")))
-    assert torch.equal(trainer.raw["forward"].head[1].weight, first["model.safetensors:head.1.weight"])
+    assert torch.equal(trainer.raw["generator"].head[1].weight, first["model.safetensors:head.1.weight"])
 
 
 def test_training_is_pushed_to_the_hub(pictures, tmp_path, hub, monkeypatch, capsys):
@@ -492,7 +492,7 @@ def test_image_pool():
 
 def test_weights_start_as_in_the_paper(pictures, tmp_path):
     trainer = Trainer(CycleGAN, config(pictures, tmp_path, ngf=32, n_blocks=2))
-    weight = trainer.raw["forward"].blocks[0].body[1].weight
+    weight = trainer.raw["generator"].blocks[0].body[1].weight
     assert weight.std().item() == pytest.approx(0.02, rel=0.02) and abs(weight.mean().item()) < 1e-3
 
 
@@ -531,6 +531,6 @@ def test_an_unknown_method_lists_the_known(capsys):
 def test_a_loss_that_is_no_number_stops_the_run(pictures, tmp_path):
     trainer = Trainer(CycleGAN, config(pictures, tmp_path, max_steps=3))
     with torch.no_grad():
-        trainer.raw["forward"].head[1].weight.fill_(float("nan"))
+        trainer.raw["generator"].head[1].weight.fill_(float("nan"))
     with pytest.raises(CheckpointError, match=r"no longer a number at step 1 .*cycle"):
         trainer.train()

@@ -21,14 +21,14 @@ class Adversary:
         self.pool = ImagePool(pool_size)
         self.diffaugment = diffaugment
 
-    def generator_loss(self, judge: nn.Module, fake: torch.Tensor) -> torch.Tensor:
+    def generator_loss(self, discriminator: nn.Module, fake: torch.Tensor) -> torch.Tensor:
         """How far the discriminator is from taking the fakes for real."""
-        return generator_loss(judge(diff_augment(fake, self.diffaugment)), self.gan_loss)
+        return generator_loss(discriminator(diff_augment(fake, self.diffaugment)), self.gan_loss)
 
-    def discriminator_loss(self, judge: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    def discriminator_loss(self, discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         """How badly the discriminator tells real from fake; no gradient goes into the fakes."""
         shown = torch.cat([real, self.pool.exchange(fake.detach())])
-        on_real, on_fake = judge(diff_augment(shown, self.diffaugment)).chunk(2)
+        on_real, on_fake = discriminator(diff_augment(shown, self.diffaugment)).chunk(2)
         return discriminator_loss(on_real, on_fake, self.gan_loss)
 
 
@@ -57,13 +57,13 @@ class ImagePool:
         return torch.stack(shown)
 
 
-def learns(on: bool, *networks: nn.Module) -> None:
+def set_requires_grad(on: bool, *networks: nn.Module) -> None:
     """Whether gradients for these networks are computed: never for a discriminator while a generator learns."""
     for network in networks:
         network.requires_grad_(on)
 
 
-def fresh(network: nn.Module) -> nn.Module:
+def init_weights(network: nn.Module) -> nn.Module:
     """Weights from N(0, 0.02) (Radford et al. 2016, section 3; also CycleGAN and pix2pix). Returns the network."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):

@@ -44,7 +44,7 @@ class TrainConfig:
     decay_start: float = 0.5
     """Part of the steps after which the rate falls linearly to zero. (The paper: half.)"""
     ema: float = 0.999
-    """Decay of the running mean of the generator weights that is saved and judged, lower during the first steps; 0
+    """Decay of the running mean of the generator weights that is saved and sampled, lower during the first steps; 0
     saves the raw weights."""
 
     # Machine

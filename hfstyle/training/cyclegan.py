@@ -10,10 +10,10 @@ from torch import nn
 
 from hfstyle.data import UnpairedStream
 from hfstyle.losses import l1_loss, total_variation
-from hfstyle.training.adversary import Adversary, learns
+from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.perceptual import FeatureTerms
-from hfstyle.training.start import generator_and_judge, reverse_and_judge
+from hfstyle.training.start import start_discriminator, start_generator, start_reverse_generator
 
 
 @dataclass(kw_only=True)
@@ -42,24 +42,25 @@ class CycleGAN:
         "Turns photographs into paintings, with a network that learnt the style from unpaired pictures "
         "(CycleGAN, [arXiv:1703.10593](https://arxiv.org/abs/1703.10593))."
     )
-    averaged = ("forward", "reverse")
-    """Networks whose running mean is saved and judged."""
+    averaged = ("generator", "reverse_generator")
+    """Networks whose running mean is saved and sampled."""
     config: CycleGANTrainConfig
 
     def __init__(self, config: CycleGANTrainConfig, accelerator: Accelerator, stream: UnpairedStream):
         self.config = config
         self.accelerator = accelerator
-        forward, painting_judge = generator_and_judge(config)
-        reverse, photo_judge = reverse_and_judge(config, forward, painting_judge)
+        generator, discriminator = start_generator(config), start_discriminator(config)
+        reverse_generator = start_reverse_generator(config, generator)
+        reverse_discriminator = start_discriminator(config, "reverse/discriminator")
         self.networks: dict[str, nn.Module] = {
-            "forward": forward,  # photo -> painting
-            "reverse": reverse,  # painting -> photo
-            "painting_judge": painting_judge,
-            "photo_judge": photo_judge,
+            "generator": generator,  # photo -> painting
+            "reverse_generator": reverse_generator,  # painting -> photo
+            "discriminator": discriminator,
+            "reverse_discriminator": reverse_discriminator,
         }
         self.optimizers = {
-            "generators": [*forward.parameters(), *reverse.parameters()],
-            "discriminators": [*painting_judge.parameters(), *photo_judge.parameters()],
+            "generators": [*generator.parameters(), *reverse_generator.parameters()],
+            "discriminators": [*discriminator.parameters(), *reverse_discriminator.parameters()],
         }
         self.feature_terms = FeatureTerms(config.lambda_gram, config.lambda_content, stream, accelerator)
         self.paintings, self.photos = (
@@ -71,27 +72,31 @@ class CycleGAN:
         """Add the gradients of one batch, times `share`, and return its losses.
 
         Both gradients are taken at the weights before the step, as in the reference implementation, where the
-        discriminators learn from the very pictures that the generators were just judged by.
+        discriminators learn from the very pictures that the generators just had to fool them with.
         """
         c = self.config
-        paint, unpaint, painting_judge, photo_judge = self.networks.values()
+        generator, reverse_generator, discriminator, reverse_discriminator = self.networks.values()
         photos, paintings = batch
 
         # ---- generators; passes through one network go as one batch, which two cores like better
-        learns(False, painting_judge, photo_judge)
-        own = c.lambda_identity > 0
-        fake_paintings, *same_paintings = paint(torch.cat([photos, paintings]) if own else photos).split(len(photos))
-        fake_photos, *same_photos = unpaint(torch.cat([paintings, photos]) if own else paintings).split(len(photos))
-        cycled_photos, cycled_paintings = unpaint(self._noisy(fake_paintings)), paint(self._noisy(fake_photos))
+        set_requires_grad(False, discriminator, reverse_discriminator)
+        size = len(photos)
+        with_identity = c.lambda_cycle * c.lambda_identity > 0
+        inputs = torch.cat([photos, paintings]) if with_identity else photos
+        fake_paintings, *same_paintings = generator(inputs).split(size)
+        inputs = torch.cat([paintings, photos]) if with_identity else paintings
+        fake_photos, *same_photos = reverse_generator(inputs).split(size)
+        cycled_photos = reverse_generator(self._noisy(fake_paintings))
+        cycled_paintings = generator(self._noisy(fake_photos))
         losses = {
-            # a painting's judge takes it for a painting
-            "adversarial": self.paintings.generator_loss(painting_judge, fake_paintings),
-            "adversarial_reverse": self.photos.generator_loss(photo_judge, fake_photos),
+            # the discriminator of paintings takes it for one
+            "adversarial": self.paintings.generator_loss(discriminator, fake_paintings),
+            "adversarial_reverse": self.photos.generator_loss(reverse_discriminator, fake_photos),
             # there and back again is where it started
             "cycle": c.lambda_cycle * l1_loss(cycled_photos, photos),
             "cycle_reverse": c.lambda_cycle * l1_loss(cycled_paintings, paintings),
         }
-        if own:
+        if with_identity:
             # what is a painting already stays as it is
             losses["identity"] = c.lambda_cycle * c.lambda_identity * l1_loss(same_paintings[0], paintings)
             losses["identity_reverse"] = c.lambda_cycle * c.lambda_identity * l1_loss(same_photos[0], photos)
@@ -101,9 +106,9 @@ class CycleGAN:
         self.accelerator.backward(sum(losses.values()) * share)
 
         # ---- discriminators
-        learns(True, painting_judge, photo_judge)
-        losses["discriminator"] = self.paintings.discriminator_loss(painting_judge, paintings, fake_paintings)
-        losses["discriminator_reverse"] = self.photos.discriminator_loss(photo_judge, photos, fake_photos)
+        set_requires_grad(True, discriminator, reverse_discriminator)
+        losses["discriminator"] = self.paintings.discriminator_loss(discriminator, paintings, fake_paintings)
+        losses["discriminator_reverse"] = self.photos.discriminator_loss(reverse_discriminator, photos, fake_photos)
         self.accelerator.backward((losses["discriminator"] + losses["discriminator_reverse"]) * share)
         return {name: loss.detach() for name, loss in losses.items()}
 
@@ -114,15 +119,16 @@ class CycleGAN:
         self, networks: dict[str, nn.Module], photos: list[Image.Image], paintings: list[Image.Image]
     ) -> list[list[Image.Image]]:
         """Rows of a sample sheet: photos, their paintings, the photos that come back; paintings and their photos."""
-        painted = [networks["forward"].stylize(photo) for photo in photos]
-        back = [networks["reverse"].stylize(painting) for painting in painted]
-        return [photos, painted, back, paintings, [networks["reverse"].stylize(painting) for painting in paintings]]
+        painted = [networks["generator"].stylize(photo) for photo in photos]
+        back = [networks["reverse_generator"].stylize(painting) for painting in painted]
+        unpainted = [networks["reverse_generator"].stylize(painting) for painting in paintings]
+        return [photos, painted, back, paintings, unpainted]
 
     def save_pretrained(
         self, networks: dict[str, nn.Module], folder: Path, card: str | None, dtype: torch.dtype | None = None
     ) -> None:
-        """Write the forward generator at the top, the way back in `reverse/`, each one's judge in `discriminator/`."""
-        networks["reverse"].save_pretrained(folder / "reverse", dtype=dtype, card="")
-        networks["painting_judge"].save_pretrained(folder / "discriminator", dtype=dtype, card="")
-        networks["photo_judge"].save_pretrained(folder / "reverse" / "discriminator", dtype=dtype, card="")
-        networks["forward"].save_pretrained(folder, dtype=dtype, card=card)
+        """Write the generator at the top, the way back in `reverse/`, each one's discriminator in `discriminator/`."""
+        networks["reverse_generator"].save_pretrained(folder / "reverse", dtype=dtype, card="")
+        networks["discriminator"].save_pretrained(folder / "discriminator", dtype=dtype, card="")
+        networks["reverse_discriminator"].save_pretrained(folder / "reverse" / "discriminator", dtype=dtype, card="")
+        networks["generator"].save_pretrained(folder, dtype=dtype, card=card)

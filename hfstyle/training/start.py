@@ -2,49 +2,44 @@
 
 import dataclasses
 
-from torch import nn
-
 from hfstyle.discriminators import PatchGANDiscriminator
 from hfstyle.errors import ModelNotFoundError
 from hfstyle.generators.cyclegan import CycleGANGenerator
 from hfstyle.hub import PreTrainedModel
-from hfstyle.training.adversary import fresh
+from hfstyle.training.adversary import init_weights
 from hfstyle.training.config import UnpairedConfig
 
 MARGIN = 16
 """Of new generators, see `CycleGANConfig.margin`: as wide as the lines that were seen."""
 
 
-def generator_and_judge(config: UnpairedConfig) -> tuple[nn.Module, nn.Module]:
-    """The generator from photos to paintings, and the discriminator of paintings where it was kept."""
+def start_generator(config: UnpairedConfig) -> CycleGANGenerator:
+    """The generator from photos to paintings."""
     c = config
-    if c.init_from is None:
-        forward = fresh(CycleGANGenerator(ngf=c.ngf, n_blocks=c.n_blocks, upsample=c.upsample, margin=MARGIN))
-    else:
-        forward = CycleGANGenerator.from_pretrained(c.init_from, device="cpu").train()
-    judge = _kept_judge(c, "discriminator")
-    return forward, judge or fresh(PatchGANDiscriminator(ndf=c.ndf, gan_loss=c.gan_loss))
+    if c.init_from is not None:
+        return CycleGANGenerator.from_pretrained(c.init_from, device="cpu").train()
+    return init_weights(CycleGANGenerator(ngf=c.ngf, n_blocks=c.n_blocks, upsample=c.upsample, margin=MARGIN))
 
 
-def reverse_and_judge(config: UnpairedConfig, forward: nn.Module, judge: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """The same for the way back, of the same architecture."""
-    reverse = _kept(CycleGANGenerator, config.init_from, "reverse")
-    photo_judge = _kept_judge(config, "reverse/discriminator")
-    return reverse or fresh(type(forward)(forward.config)), photo_judge or fresh(type(judge)(judge.config))
+def start_reverse_generator(config: UnpairedConfig, generator: CycleGANGenerator) -> CycleGANGenerator:
+    """The generator from paintings to photos where it was kept, else a fresh one of the other's architecture."""
+    return _kept(CycleGANGenerator, config, "reverse") or init_weights(CycleGANGenerator(generator.config))
 
 
-def _kept_judge(config: UnpairedConfig, subfolder: str) -> nn.Module | None:
-    judge = _kept(PatchGANDiscriminator, config.init_from, subfolder)
-    if judge is not None:
-        # By this, `score` knows what the outputs mean; the loss may be another than the model was trained with.
-        judge.config = dataclasses.replace(judge.config, gan_loss=config.gan_loss)
-    return judge
+def start_discriminator(config: UnpairedConfig, subfolder: str = "discriminator") -> PatchGANDiscriminator:
+    """A discriminator where it was kept, in `subfolder` of the model, else a fresh one."""
+    discriminator = _kept(PatchGANDiscriminator, config, subfolder)
+    if discriminator is None:
+        return init_weights(PatchGANDiscriminator(ndf=config.ndf, gan_loss=config.gan_loss))
+    # By this, `score` knows what the outputs mean; the loss may be another than the model was trained with.
+    discriminator.config = dataclasses.replace(discriminator.config, gan_loss=config.gan_loss)
+    return discriminator
 
 
-def _kept(cls: type[PreTrainedModel], name: str | None, subfolder: str) -> nn.Module | None:
-    if name is None:
+def _kept(cls: type[PreTrainedModel], config: UnpairedConfig, subfolder: str) -> PreTrainedModel | None:
+    if config.init_from is None:
         return None
     try:
-        return cls.from_pretrained(name, subfolder=subfolder, device="cpu").train()
+        return cls.from_pretrained(config.init_from, subfolder=subfolder, device="cpu").train()
     except ModelNotFoundError:
         return None

@@ -15,10 +15,10 @@ from torch import nn
 
 from hfstyle.data import UnpairedStream
 from hfstyle.losses import total_variation
-from hfstyle.training.adversary import Adversary, learns
+from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.perceptual import FeatureTerms
-from hfstyle.training.start import generator_and_judge
+from hfstyle.training.start import start_discriminator, start_generator
 
 
 @dataclass(kw_only=True)
@@ -48,16 +48,16 @@ class StyleGram:
         "Turns photographs into paintings, with a network that learnt a style from unpaired pictures by an "
         "adversarial loss and Gram matrices ([arXiv:1603.08155](https://arxiv.org/abs/1603.08155))."
     )
-    averaged = ("forward",)
-    """Networks whose running mean is saved and judged."""
+    averaged = ("generator",)
+    """Networks whose running mean is saved and sampled."""
     config: StyleGramTrainConfig
 
     def __init__(self, config: StyleGramTrainConfig, accelerator: Accelerator, stream: UnpairedStream):
         self.config = config
         self.accelerator = accelerator
-        forward, judge = generator_and_judge(config)
-        self.networks: dict[str, nn.Module] = {"forward": forward, "painting_judge": judge}
-        self.optimizers = {"generators": [*forward.parameters()], "discriminators": [*judge.parameters()]}
+        generator, discriminator = start_generator(config), start_discriminator(config)
+        self.networks: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
+        self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
         self.feature_terms = FeatureTerms(config.lambda_gram, config.lambda_content, stream, accelerator)
         self.paintings = Adversary(config.gan_loss, config.pool_size, config.diffaugment)
         self.pools = {"paintings": self.paintings.pool}
@@ -65,14 +65,14 @@ class StyleGram:
     def backward(self, batch: tuple[torch.Tensor, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
         """Add the gradients of one batch, times `share`, and return its losses."""
         c = self.config
-        paint, judge = self.networks.values()
+        generator, discriminator = self.networks.values()
         photos, paintings = batch
 
-        learns(False, judge)
-        fakes = paint(photos)
+        set_requires_grad(False, discriminator)
+        fakes = generator(photos)
         losses = {
-            # the judge takes it for a painting
-            "adversarial": c.lambda_adversarial * self.paintings.generator_loss(judge, fakes),
+            # the discriminator takes it for a painting
+            "adversarial": c.lambda_adversarial * self.paintings.generator_loss(discriminator, fakes),
             # no more noise than need be
             "total_variation": c.lambda_tv * total_variation(fakes),
             # texture of the paintings, content of the photo
@@ -80,8 +80,8 @@ class StyleGram:
         }
         self.accelerator.backward(sum(losses.values()) * share)
 
-        learns(True, judge)
-        losses["discriminator"] = self.paintings.discriminator_loss(judge, paintings, fakes)
+        set_requires_grad(True, discriminator)
+        losses["discriminator"] = self.paintings.discriminator_loss(discriminator, paintings, fakes)
         self.accelerator.backward(losses["discriminator"] * share)
         return {name: loss.detach() for name, loss in losses.items()}
 
@@ -89,11 +89,11 @@ class StyleGram:
         self, networks: dict[str, nn.Module], photos: list[Image.Image], paintings: list[Image.Image]
     ) -> list[list[Image.Image]]:
         """Rows of a sample sheet: photos, their paintings; paintings to compare with."""
-        return [photos, [networks["forward"].stylize(photo) for photo in photos], paintings]
+        return [photos, [networks["generator"].stylize(photo) for photo in photos], paintings]
 
     def save_pretrained(
         self, networks: dict[str, nn.Module], folder: Path, card: str | None, dtype: torch.dtype | None = None
     ) -> None:
-        """Write the generator at the top, its judge in `discriminator/`."""
-        networks["painting_judge"].save_pretrained(folder / "discriminator", dtype=dtype, card="")
-        networks["forward"].save_pretrained(folder, dtype=dtype, card=card)
+        """Write the generator at the top, its discriminator in `discriminator/`."""
+        networks["discriminator"].save_pretrained(folder / "discriminator", dtype=dtype, card="")
+        networks["generator"].save_pretrained(folder, dtype=dtype, card=card)

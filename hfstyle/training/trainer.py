@@ -238,7 +238,7 @@ class Trainer:
     def _diverged(self, what: str) -> CheckpointError:
         return CheckpointError(f"{what}; the last checkpoint is good: resume from it with a lower --lr")
 
-    def _judged(self) -> dict[str, nn.Module]:
+    def _averaged(self) -> dict[str, nn.Module]:
         """The networks as they are saved and shown: averaged where there is an average."""
         return {
             name: self.averages[name].module if name in self.averages else network
@@ -253,7 +253,7 @@ class Trainer:
         save_image(contact_sheet(self._sample_rows()), folder / f"step-{self.step:07d}.jpg")
 
     def _sample_rows(self) -> list[list[Image.Image]]:
-        networks = self._judged()
+        networks = self._averaged()
         was_training = {name: network.training for name, network in networks.items()}
         for network in networks.values():
             network.eval()
@@ -274,7 +274,7 @@ class Trainer:
             shutil.rmtree(partial, ignore_errors=True)
             try:
                 partial.mkdir()
-                self.method.save_pretrained(self._judged(), partial, card=str(self._card()))
+                self.method.save_pretrained(self._averaged(), partial, card=str(self._card()))
                 with write_whole(partial / STATE_NAME) as file:
                     torch.save(self._state(pools), file)
                 if final.exists():
@@ -304,7 +304,7 @@ class Trainer:
         if self.main:
             if self.config.sample_photos is not None:
                 save_image(contact_sheet(self._sample_rows()[:2], cell=384), self.output / CARD_SAMPLES_NAME)
-            self.method.save_pretrained(self._judged(), self.output, card=str(self._card()))
+            self.method.save_pretrained(self._averaged(), self.output, card=str(self._card()))
             self._tidy(1)
             print(f"the model is in {self.output}")
             if self.config.push_to_hub:
