@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
+from hfstyle.arguments import parse
 from hfstyle.errors import HfstyleError, ImageError, OptionError
 
 STDIO = "-"
@@ -143,7 +144,8 @@ COMMANDS = {"stylize": Stylize, "info": Info, "app": App}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit code: 2 for bad input, 130 when interrupted."""
     try:
-        command = tyro.extras.subcommand_cli_from_dict(
+        command = parse(
+            tyro.extras.subcommand_cli_from_dict,
             COMMANDS,
             prog="hfstyle",
             description="Photographs into paintings.",

@@ -136,6 +136,8 @@ def test_one_bad_photo_does_not_stop_the_others(here, style, capsys):
         (["a.png", "-o", "out.doc"], "name it .png"),
         (["a.png", "-o", "a.png/x.png"], "cannot make the folder a.png"),
         (["a.png", "copy/a.png", "-o", "out"], "two photos would both become out/a-"),
+        (["a.png", "--strength", "strong"], "--strength: could not convert string to float: 'strong'"),
+        (["a.png", "--colour"], "--colour"),
         (["-", "--json"], "cannot both go to standard output"),
         (["a.png", "b.jpg", "-o", "-"], "only one picture can go to standard output"),
     ],

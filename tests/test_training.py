@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -273,6 +274,58 @@ def test_a_full_disk_stops_cleanly(pictures, tmp_path, monkeypatch):
     Trainer(CycleGAN, config(pictures, tmp_path, max_steps=3, resume="latest")).train()
 
 
+class Killed(BaseException):
+    """As final as a SIGKILL: no handler of ours catches it."""
+
+
+def test_a_kill_at_any_moment_of_writing_loses_nothing(pictures, tmp_path, monkeypatch):
+    """Ended at each rename, each deletion and each flush in turn, the run resumes and ends the same."""
+    run = {"max_steps": 4, "checkpoint_every": 1, "checkpoints_limit": 1, "resume": "latest"}
+    Trainer(CycleGAN, config(pictures, tmp_path / "whole", **run)).train()
+    moments = 0
+
+    def count_down(function):
+        def wrapped(*arguments, **options):
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise Killed
+            return function(*arguments, **options)
+
+        return wrapped
+
+    for moment in range(1, 10_000, 7):
+        left = moment
+        output = tmp_path / f"killed-{moment}"
+        with monkeypatch.context() as patch:
+            for module, name in ((os, "replace"), (os, "fsync"), (shutil, "rmtree")):
+                patch.setattr(module, name, count_down(getattr(module, name)))
+            try:
+                Trainer(CycleGAN, config(pictures, output, **run)).train()
+            except Killed:
+                moments += 1
+        if left > 0:
+            break  # it ended before the moment came
+        Trainer(CycleGAN, config(pictures, output, **run)).train()
+        assert_same_run(tmp_path / "whole", output)
+        assert [path.name for path in checkpoints(output)] == ["checkpoint-4"]
+        assert not list(output.glob(".*"))
+    assert moments > 10
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(pictures, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command += [str(ROOT / "train.py"), "stylegram", *options(pictures, tmp_path, "--max-steps", "3", "--cpu")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("2 processes") == 1 and result.stdout.count("the model is in") == 1
+    names = load_file(tmp_path / "model.safetensors").keys()
+    assert not any(name.startswith("module.") for name in names)
+    assert [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [1, 2, 3]
+    AutoModel.from_pretrained(tmp_path).stylize(Image.new("RGB", (40, 40)))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_it_saves_and_says_how_to_go_on(pictures, tmp_path, number):
@@ -302,10 +355,6 @@ def test_a_finished_run_can_be_trained_on_and_killed_again(pictures, tmp_path):
     assert_same_run(tmp_path / "whole", run)
 
 
-class Killed(Exception):
-    pass
-
-
 def kill_at(trainer, step):
     """Train until the checkpoint of that step is written."""
     save = trainer._save_checkpoint
@@ -320,7 +369,7 @@ def kill_at(trainer, step):
         trainer.train()
 
 
-def test_going_on_from_an_older_checkpoint_leaves_the_later_ones(pictures, tmp_path):
+def test_going_on_from_an_older_checkpoint_drops_the_later_ones(pictures, tmp_path):
     run = {"max_steps": 9, "checkpoint_every": 1, "checkpoints_limit": 3}
     kill_at(Trainer(CycleGAN, config(pictures, tmp_path, **run)), 7)
     kill_at(Trainer(CycleGAN, config(pictures, tmp_path, **run, resume=str(tmp_path / "checkpoint-5"))), 6)
@@ -500,6 +549,8 @@ def test_weights_start_as_in_the_paper(pictures, tmp_path):
 @pytest.mark.parametrize(
     "arguments,words",
     [
+        (["--lambda-cycles", "3"], "--lambda-cycles"),
+        (["--batch-size", "two"], "--batch-size: invalid literal for int()"),
         (["--diffaugment", "blur"], "--diffaugment is any of color"),
         (["--batch-size", "0"], "--batch-size must be at least 1"),
         (["--crop", "34"], "--crop must be a multiple of 4"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import tyro
 
+from hfstyle.arguments import parse
 from hfstyle.errors import HfstyleError
 from hfstyle.training.cyclegan import CycleGAN
 from hfstyle.training.stylegram import StyleGram
@@ -24,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if wants_help else 2
     method = METHODS[arguments[0]]
     try:
-        config = tyro.cli(
+        config = parse(
+            tyro.cli,
             method.Config,
             prog=f"train.py {arguments[0]}",
             description=method.Config.__doc__,
