@@ -30,8 +30,8 @@ class PictureFolder:
         folder: Searched with all its subfolders.
         inner_crop: Part of width and height that is kept around the centre; below 1 it cuts away the paper margins and
             frames of scanned paintings.
-        max_side: Larger pictures are scaled down to this long side as they are read, never up. Cropping takes from
-            these.
+        short_side: Pictures whose shorter side is longer are scaled down to it as they are read. Crops are taken from
+            these, so it is the largest size that a crop will be taken at; a long scroll keeps its length.
         cache_bytes: Memory for decoded pictures.
         quiet: No progress bar.
 
@@ -43,13 +43,13 @@ class PictureFolder:
         self,
         folder: str | os.PathLike,
         inner_crop: float = 1.0,
-        max_side: int = 1024,
+        short_side: int = 1024,
         cache_bytes: int = 2 * 2**30,
         quiet: bool = False,
     ):
         self.folder = Path(folder)
         self.inner_crop = inner_crop
-        self.max_side = max_side
+        self.short_side = short_side
         if not self.folder.is_dir():
             raise DataError(f"there is no folder {folder}")
         found = list_images(self.folder)
@@ -91,8 +91,10 @@ class PictureFolder:
         width, height = picture.size
         dx, dy = int(width * (1 - self.inner_crop) / 2), int(height * (1 - self.inner_crop) / 2)
         picture = picture.crop((dx, dy, width - dx, height - dy))
-        if max(picture.size) > self.max_side:
-            picture = ImageOps.contain(picture, (self.max_side, self.max_side), Image.Resampling.LANCZOS)
+        scale = self.short_side / min(picture.size)
+        if scale < 1:
+            size = (round(picture.width * scale), round(picture.height * scale))
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
         return picture
 
 

@@ -59,7 +59,8 @@ def test_inner_crop_cuts_the_margins(tmp_path):
 
 def test_large_pictures_are_kept_small(tmp_path):
     gradient(size=(300, 100)).save(tmp_path / "a.png")
-    assert PictureFolder(tmp_path, max_side=120, quiet=True)[0].size == (120, 40)
+    assert PictureFolder(tmp_path, short_side=40, quiet=True)[0].size == (120, 40)
+    assert PictureFolder(tmp_path, short_side=200, quiet=True)[0].size == (300, 100)
 
 
 def test_every_picture_comes_once_a_round(folder):

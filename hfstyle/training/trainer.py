@@ -41,6 +41,8 @@ METRICS_NAME = "metrics.jsonl"
 CARD_SAMPLES_NAME = "samples.jpg"
 SAMPLES = 6
 """Photos, and paintings, on a sample sheet."""
+SAMPLE_SIDE = 384
+"""Shorter side, in pixels, at which photos of `--sample-photos` are painted."""
 
 
 class Trainer:
@@ -151,11 +153,10 @@ class Trainer:
     # ---- data ----
     def _read_pictures(self) -> None:
         c = self.config
-        # Enough for crops from pictures up to twice as long as wide.
-        max_side = max(1024, 2 * c.resize[1])
-        self.photos = PictureFolder(c.source, max_side=max_side, quiet=not self.main)
-        self.paintings = PictureFolder(c.target, c.inner_crop, max_side=max_side, quiet=not self.main)
-        shown = PictureFolder(c.sample_photos, max_side=512, quiet=True) if c.sample_photos else self.photos
+        quiet = not self.main
+        self.photos = PictureFolder(c.source, short_side=c.resize[1], quiet=quiet)
+        self.paintings = PictureFolder(c.target, c.inner_crop, short_side=c.resize[1], quiet=quiet)
+        shown = PictureFolder(c.sample_photos, short_side=SAMPLE_SIDE, quiet=True) if c.sample_photos else self.photos
         self.sample_photos = _spread(shown, SAMPLES)
         self.sample_paintings = _spread(self.paintings, SAMPLES)
         photo_crops = Augmentation(c.crop, c.resize, c.flip)
