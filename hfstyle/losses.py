@@ -16,7 +16,7 @@ def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, kind: GANLoss = "
     - `log`: -½ E[log σ(D(x))] - ½ E[log(1 - σ(D(G(z))))] (Goodfellow et al. 2014, arXiv:1406.2661, eq. 1)
     - `hinge`: ½ E[max(0, 1 - D(x))] + ½ E[max(0, 1 + D(G(z)))] (Lim & Ye 2017, arXiv:1705.02894)
     """
-    real, fake = _full(real), _full(fake)
+    real, fake = full_precision(real), full_precision(fake)
     if kind == "lsgan":
         return 0.5 * ((real - 1).square().mean() + fake.square().mean())
     if kind == "log":
@@ -31,7 +31,7 @@ def generator_loss(fake: torch.Tensor, kind: GANLoss = "lsgan") -> torch.Tensor:
     - `log`: -E[log σ(D(G(z)))], the non-saturating form that Goodfellow et al. recommend
     - `hinge`: -E[D(G(z))]
     """
-    fake = _full(fake)
+    fake = full_precision(fake)
     if kind == "lsgan":
         return (fake - 1).square().mean()
     if kind == "log":
@@ -41,7 +41,7 @@ def generator_loss(fake: torch.Tensor, kind: GANLoss = "lsgan") -> torch.Tensor:
 
 def l1_loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """E[|output - target|]: cycle consistency and identity (Zhu et al. 2017, eq. 2 and section 5.2)."""
-    return F.l1_loss(_full(output), _full(target))
+    return F.l1_loss(full_precision(output), full_precision(target))
 
 
 def total_variation(images: torch.Tensor) -> torch.Tensor:
@@ -49,7 +49,7 @@ def total_variation(images: torch.Tensor) -> torch.Tensor:
 
     Anisotropic total variation (Rudin, Osher & Fatemi 1992; in style transfer: Johnson et al. 2016, section 3.2).
     """
-    images = _full(images)
+    images = full_precision(images)
     return images.diff(dim=-1).abs().mean() + images.diff(dim=-2).abs().mean()
 
 
@@ -61,7 +61,7 @@ def gram_matrix(features: torch.Tensor) -> torch.Tensor:
     normalised as Johnson et al. 2016, eq. 3).
     """
     batch, channels, height, width = features.shape
-    flat = _full(features).reshape(batch, channels, height * width)
+    flat = full_precision(features).reshape(batch, channels, height * width)
     return flat @ flat.mT / (channels * height * width)
 
 
@@ -77,8 +77,8 @@ def gram_loss(features: Mapping[str, torch.Tensor], targets: Mapping[str, torch.
     """
     terms = []
     for name, target in targets.items():
-        difference = gram_matrix(features[name]) - _full(target)
-        terms.append((difference.square().sum((-2, -1)) / _full(target).square().sum((-2, -1))).mean())
+        difference = gram_matrix(features[name]) - full_precision(target)
+        terms.append((difference.square().sum((-2, -1)) / full_precision(target).square().sum((-2, -1))).mean())
     return torch.stack(terms).mean()
 
 
@@ -88,11 +88,27 @@ def content_loss(features: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     Mean over pictures of |F - P|² / |P|²: Gatys et al. 2016, eq. 1 (Johnson et al. 2016, eq. 2), divided by the
     target's own size.
     """
-    features, target = _full(features), _full(target)
+    features, target = full_precision(features), full_precision(target)
     difference = (features - target).square().sum((1, 2, 3))
     return (difference / target.square().sum((1, 2, 3)).clamp_min(1e-8)).mean()
 
 
-def _full(x: torch.Tensor) -> torch.Tensor:
+def patch_nce_loss(query: torch.Tensor, key: torch.Tensor, temperature: float = 0.07) -> torch.Tensor:
+    """How badly each patch finds its counterpart among the patches of the same picture. Returns a scalar.
+
+    Mean of -log(exp(qᵢ·kᵢ/τ) / Σⱼ exp(qᵢ·kⱼ/τ)) (Park et al. 2020, arXiv:2007.15651, eq. 3).
+
+    Args:
+        query: (batch, patches, channels), of unit length.
+        key: The counterparts, of the same shape.
+        temperature: τ.
+    """
+    query, key = full_precision(query), full_precision(key)
+    similarity = query @ key.mT / temperature  # (batch, patches, patches)
+    counterpart = torch.arange(query.shape[1], device=query.device).expand(len(query), -1)
+    return F.cross_entropy(similarity.flatten(0, 1), counterpart.flatten())
+
+
+def full_precision(x: torch.Tensor) -> torch.Tensor:
     """Half precision has too few digits for means over a picture."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x

@@ -79,6 +79,18 @@ def test_every_variant_runs_and_learns(norm, upsample, dropout):
     assert torch.equal(generator(x), generator(x))
 
 
+@pytest.mark.parametrize("blocks", [0, 1, 2, 6, 9])
+def test_the_layers_that_cut_compares(blocks):
+    generator = CycleGANGenerator(ngf=4, n_blocks=blocks).eval()
+    x = torch.rand(2, 3, 32, 48)
+    layers = generator(x, encode=True)
+    assert tuple(layer.shape[1] for layer in layers) == generator.encoder_channels
+    assert [tuple(layer.shape[2:]) for layer in layers] == [(32, 48), (16, 24), (8, 12), (8, 12), (8, 12)]
+    if blocks == 9:
+        deep = generator.blocks[:5](generator.down(generator.head(x)))
+        torch.testing.assert_close(layers[-1], deep)
+
+
 def test_resize_leaves_no_checkerboard():
     """Of a flat picture, whatever the weights, `resize` makes a flat picture; `transpose` does not."""
     flat = torch.full((1, 3, 64, 64), 0.3)

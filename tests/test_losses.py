@@ -12,6 +12,7 @@ from hfstyle.losses import (
     gram_loss,
     gram_matrix,
     l1_loss,
+    patch_nce_loss,
     total_variation,
 )
 
@@ -82,6 +83,20 @@ def test_content_loss():
     y = torch.tensor([[3.0, 0.0], [2.0, 0.0]]).reshape(2, 2, 1, 1)
     assert content_loss(x, y).item() == pytest.approx((16 / 9 + 1 / 4) / 2)
     assert content_loss(x, torch.zeros_like(x)).isfinite()
+
+
+def test_patch_nce():
+    one, other = [1.0, 0.0], [0.0, 1.0]
+    query = torch.tensor([[one, other]])
+    expected = -math.log(math.exp(1 / 0.5) / (math.exp(1 / 0.5) + 1))
+    assert patch_nce_loss(query, query, 0.5).item() == pytest.approx(expected)
+    swapped = torch.tensor([[other, one]])
+    assert patch_nce_loss(query, swapped, 0.5).item() == pytest.approx(expected + 2)
+    alike = torch.tensor([[one, one, one]])
+    assert patch_nce_loss(alike, alike).item() == pytest.approx(math.log(3))
+    torch.manual_seed(0)
+    x, y = (torch.nn.functional.normalize(torch.randn(2, 4, 3, dtype=torch.float64), dim=-1) for _ in range(2))
+    assert torch.autograd.gradcheck(lambda x: patch_nce_loss(x, y), (x.requires_grad_(),))
 
 
 def test_gradients_of_the_feature_losses():

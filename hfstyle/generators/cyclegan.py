@@ -70,8 +70,29 @@ class CycleGANGenerator(ImageToImageModel):
             nn.ReflectionPad2d(3), nn.Conv2d(ngf, c.out_channels, 7), nn.Tanh()
         )
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.tail(self.up(self.blocks(self.down(self.head(x)))))
+    @property
+    def encoder_channels(self) -> tuple[int, ...]:
+        """Channels of what `forward(x, encode=True)` returns."""
+        c = self.config
+        return c.in_channels, 2 * c.ngf, 4 * c.ngf, 4 * c.ngf, 4 * c.ngf
+
+    def forward(self, x: torch.Tensor, encode: bool = False) -> torch.Tensor | list[torch.Tensor]:
+        """The picture or, with `encode`, the five layers of the way to it that CUT compares (Park et al. 2020, C.1):
+        the input itself, both strided convolutions, the first residual block and the middle one (the fifth of nine).
+        """
+        if not encode:
+            return self.tail(self.up(self.blocks(self.down(self.head(x)))))
+        first, second = self.down[0], self.down[1:4]
+        layers = [x, first(self.head(x))]
+        layers.append(second(layers[-1]))
+        x = self.down[4:](layers[-1])
+        middle = self.config.n_blocks // 2
+        for index, block in enumerate(self.blocks[: middle + 1]):
+            x = block(x)
+            if index in (0, middle):
+                layers.append(x)
+        # With fewer than two blocks, the last layer stands for those that are missing.
+        return layers + [x] * (len(self.encoder_channels) - len(layers))
 
 
 class ResidualBlock(nn.Module):

@@ -8,11 +8,12 @@ import tyro
 
 from hfstyle.arguments import parse
 from hfstyle.errors import HfstyleError
+from hfstyle.training.cut import CUT
 from hfstyle.training.cyclegan import CycleGAN
 from hfstyle.training.stylegram import StyleGram
 from hfstyle.training.trainer import Trainer
 
-METHODS = {method.name: method for method in (CycleGAN, StyleGram)}
+METHODS = {method.name: method for method in (CycleGAN, CUT, StyleGram)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

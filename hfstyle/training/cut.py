@@ -1,0 +1,150 @@
+"""CUT and FastCUT: one direction, held to the photo by contrasting patches (Park et al. 2020, arXiv:2007.15651)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from PIL import Image
+from torch import nn
+
+from hfstyle.data import UnpairedStream
+from hfstyle.losses import full_precision, patch_nce_loss, total_variation
+from hfstyle.training.adversary import Adversary, init_weights, set_requires_grad
+from hfstyle.training.config import UnpairedConfig
+from hfstyle.training.perceptual import FeatureTerms
+from hfstyle.training.start import start_discriminator, start_generator
+
+
+@dataclass(kw_only=True)
+class CUTTrainConfig(UnpairedConfig):
+    """Photos to paintings, one direction, by contrasting patches (CUT; --fast for FastCUT): half CycleGAN's work."""
+
+    fast: bool = False
+    """FastCUT: --lambda-nce 10 where not given, no contrast of paintings with themselves, mirrored queries."""
+    lambda_nce: float | None = None
+    """Weight of the PatchNCE loss. (The paper: 1; FastCUT: 10.)"""
+    nce_patches: int = 256
+    """Patches of each picture and layer that are contrasted. (The paper: 256.)"""
+    nce_temperature: float = 0.07
+    """Temperature of the contrast. (The paper: 0.07.)"""
+
+    def check(self) -> None:
+        super().check()
+        self._at_least(0, "lambda_nce")
+        self._at_least(2, "nce_patches")
+        self._at_least(1e-3, "nce_temperature")
+
+
+class CUT:
+    """One training method: which networks, which optimisers, what one step minimises."""
+
+    Config = CUTTrainConfig
+    name = "cut"
+    summary = (
+        "Turns photographs into paintings, with a network that learnt the style from unpaired pictures by contrasting "
+        "patches (CUT, [arXiv:2007.15651](https://arxiv.org/abs/2007.15651))."
+    )
+    averaged = ("generator",)
+    """Networks whose running mean is saved and sampled."""
+    config: CUTTrainConfig
+
+    def __init__(self, config: CUTTrainConfig, accelerator: Accelerator, stream: UnpairedStream):
+        self.config = config
+        self.accelerator = accelerator
+        self.lambda_nce = config.lambda_nce if config.lambda_nce is not None else (10.0 if config.fast else 1.0)
+        generator, discriminator = start_generator(config), start_discriminator(config)
+        # Its widths are known from the generator's, so unlike the reference's it exists before the first batch.
+        projector = init_weights(PatchProjector(generator.encoder_channels))
+        self.networks: dict[str, nn.Module] = {
+            "generator": generator,
+            "discriminator": discriminator,
+            "projector": projector,
+        }
+        self.optimizers = {
+            "generators": [*generator.parameters(), *projector.parameters()],
+            "discriminators": [*discriminator.parameters()],
+        }
+        self.feature_terms = FeatureTerms(config.lambda_gram, config.lambda_content, stream, accelerator)
+        self.paintings = Adversary(config.gan_loss, config.pool_size, config.diffaugment)
+        self.pools = {"paintings": self.paintings.pool}
+
+    def backward(self, batch: tuple[torch.Tensor, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
+        """Add the gradients of one batch, times `share`, and return its losses."""
+        c = self.config
+        generator, discriminator, _ = self.networks.values()
+        photos, paintings = batch
+
+        set_requires_grad(False, discriminator)
+        inputs = photos if c.fast else torch.cat([photos, paintings])
+        fakes, *same_paintings = generator(inputs).split(len(photos))
+        losses = {
+            # the discriminator of paintings takes it for one
+            "adversarial": self.paintings.generator_loss(discriminator, fakes),
+            # each patch is nearer to the photo's patch in its place than to any other of the photo
+            "nce": self._nce(fakes, photos),
+        }
+        if same_paintings:
+            # the same between a painting and what becomes of it, which keeps colours as an identity loss does
+            losses["nce_identity"] = self._nce(same_paintings[0], paintings) / 2
+            losses["nce"] = losses["nce"] / 2
+        if c.lambda_tv:
+            losses["total_variation"] = c.lambda_tv * total_variation(fakes)
+        losses |= self.feature_terms(fakes, photos)  # texture of the paintings, content of the photo
+        self.accelerator.backward(sum(losses.values()) * share)
+
+        set_requires_grad(True, discriminator)
+        losses["discriminator"] = self.paintings.discriminator_loss(discriminator, paintings, fakes)
+        self.accelerator.backward(losses["discriminator"] * share)
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def _nce(self, output: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+        c = self.config
+        generator, _, projector = self.networks.values()
+        # FastCUT mirrors the query half of the time, so that features follow the content and not the place.
+        mirrored = c.fast and bool(torch.rand(()) < 0.5)
+        queries = generator(output.flip(-1) if mirrored else output, encode=True)
+        keys = generator(source, encode=True)
+        if mirrored:
+            queries = [features.flip(-1) for features in queries]
+        places = [torch.randperm(layer.shape[-2] * layer.shape[-1])[: c.nce_patches] for layer in keys]
+        terms = [
+            patch_nce_loss(query, key.detach(), c.nce_temperature)
+            for query, key in zip(projector(queries, places), projector(keys, places), strict=True)
+        ]
+        return self.lambda_nce * torch.stack(terms).mean()
+
+    def sample(
+        self, networks: dict[str, nn.Module], photos: list[Image.Image], paintings: list[Image.Image]
+    ) -> list[list[Image.Image]]:
+        """Rows of a sample sheet: photos, their paintings; paintings to compare with."""
+        return [photos, [networks["generator"].stylize(photo) for photo in photos], paintings]
+
+    def save_pretrained(
+        self, networks: dict[str, nn.Module], folder: Path, card: str | None, dtype: torch.dtype | None = None
+    ) -> None:
+        """Write the generator at the top, its discriminator in `discriminator/`."""
+        networks["discriminator"].save_pretrained(folder / "discriminator", dtype=dtype, card="")
+        networks["generator"].save_pretrained(folder, dtype=dtype, card=card)
+
+
+class PatchProjector(nn.Module):
+    """For each layer a two-layer perceptron to the unit sphere in which patches are compared (section 3.2).
+
+    Layers of (batch, channels, height, width) and as many lists of places -> as many (batch, places, `width`).
+    """
+
+    def __init__(self, channels: Sequence[int], width: int = 256):
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width)) for inputs in channels
+        )
+
+    def forward(self, features: list[torch.Tensor], places: list[torch.Tensor]) -> list[torch.Tensor]:
+        projected = []
+        for layer, values, place in zip(self.layers, features, places, strict=True):
+            patches = values.flatten(2)[..., place.to(values.device)].mT  # (batch, places, channels)
+            projected.append(F.normalize(full_precision(layer(patches)), dim=-1, eps=1e-7))
+        return projected
