@@ -429,6 +429,8 @@ def test_init_from_takes_over_architecture_and_all_networks(pictures, tmp_path):
     trainer.train()
     first, second = weights(tmp_path / "a"), weights(tmp_path / "b")
     assert all(torch.equal(first[name], second[name]) for name in first)
+    card = (tmp_path / "b" / "README.md").read_text()
+    assert str(tmp_path) not in card and f"{tmp_path.name}/a" in card
     # A generator alone is enough to start from.
     AutoModel.from_pretrained(tmp_path / "a").save_pretrained(tmp_path / "alone")
     trainer = Trainer(CycleGAN, config(pictures, tmp_path / "c", init_from=str(tmp_path / "alone")))

@@ -330,7 +330,7 @@ class Trainer:
             sections.insert(0, ("The style", self.about))
         sections.append(("Training", f"{self.step} steps of:\n\n```bash\n{command}\n```"))
         if c.init_from:
-            sections.append(("Started from", f"the weights of `{c.init_from}`."))
+            sections.append(("Started from", f"the weights of `{_shell(c.init_from)}`."))
         return Card(
             title=title,
             summary=self.method.summary,
@@ -543,4 +543,6 @@ def _shell(value: Any) -> str:
     """An option's value for the card's command; of a path only its end, since the rest is nobody's business."""
     if isinstance(value, tuple):
         return " ".join(map(str, value))
+    if isinstance(value, str) and Path(value).is_dir():
+        value = Path(value)
     return "/".join(value.parts[-2:]) if isinstance(value, Path) else str(value)
