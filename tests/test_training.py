@@ -500,6 +500,15 @@ def test_gradient_accumulation_equals_the_larger_batch(method, pictures, tmp_pat
     assert worst < 1e-12
 
 
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_with_photo_negatives_the_score_tells_photos_from_paintings(method, pictures, tmp_path):
+    run = {"max_steps": 60, "lr": 1e-6, "lr_discriminator": 2e-3, "ema": 0, "ndf": 8, "photo_negatives": True}
+    Trainer(method, config(pictures, tmp_path, method, **run)).train()
+    discriminator = PatchGANDiscriminator.from_pretrained(tmp_path, subfolder="discriminator")
+    photo, painting = (discriminator.score(pictures / name / "1.png").value for name in ("photos", "paintings"))
+    assert painting > photo + 0.3
+
+
 def test_gram_and_content_terms(pictures, tmp_path):
     """They are logged, and each does what it is for: the painted photo nearer to the style, or to the photo."""
     from hfstyle.training.perceptual import FeatureTerms

@@ -18,6 +18,10 @@ accelerate launch train.py cyclegan --output "$OUT/ukiyoe-128" "${common[@]}" \
   --lambda-cycle 6 --lambda-tv 0.5
 # Larger crops, from larger pictures: instance norm then sees what it sees in use, skies and dark land in one picture.
 # Less weight on the cycle, in which photos hide as a weave of dots, and Gram matrices, which see such a weave.
-accelerate launch train.py cyclegan --output "$OUT/ukiyoe" "${common[@]}" --init-from "$OUT/ukiyoe-128" \
+accelerate launch train.py cyclegan --output "$OUT/ukiyoe-192" "${common[@]}" --init-from "$OUT/ukiyoe-128" \
   --crop 192 --resize 192 384 --max-steps 2000 --lr 1.5e-4 --lr-discriminator 7e-5 --decay-start 0.3 \
+  --lambda-cycle 3 --lambda-tv 1 --lambda-gram 2
+# At last the discriminator, which is shipped as the style's judge, learns what a photo is; the generator hardly moves.
+accelerate launch train.py cyclegan --output "$OUT/ukiyoe" "${common[@]}" --init-from "$OUT/ukiyoe-192" \
+  --crop 192 --resize 192 384 --max-steps 400 --lr 3e-5 --lr-discriminator 2e-4 --decay-start 0.3 --photo-negatives \
   --lambda-cycle 3 --lambda-tv 1 --lambda-gram 2

@@ -25,10 +25,13 @@ class Adversary:
         """How far the discriminator is from taking the fakes for real."""
         return generator_loss(discriminator(diff_augment(fake, self.diffaugment)), self.gan_loss)
 
-    def discriminator_loss(self, discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-        """How badly the discriminator tells real from fake; no gradient goes into the fakes."""
-        shown = torch.cat([real, self.pool.exchange(fake.detach())])
-        on_real, on_fake = discriminator(diff_augment(shown, self.diffaugment)).chunk(2)
+    def discriminator_loss(
+        self, discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor, photos: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """How badly the discriminator tells real from fake, and from photos; no gradient goes into the fakes."""
+        shown = torch.cat([real, self.pool.exchange(fake.detach()), *([] if photos is None else [photos])])
+        outputs = discriminator(diff_augment(shown, self.diffaugment))
+        on_real, on_fake = outputs[: len(real)], outputs[len(real) :]
         return discriminator_loss(on_real, on_fake, self.gan_loss)
 
 

@@ -161,6 +161,9 @@ class UnpairedConfig(TrainConfig):
     """Adversarial loss. (CycleGAN: least squares.)"""
     pool_size: int = 50
     """Past fakes that the discriminators are shown. (CycleGAN: 50.)"""
+    photo_negatives: bool = False
+    """Show the discriminator of paintings unpainted photos too, as fakes: else it has never seen any, and its score of
+    a photo means nothing."""
     diffaugment: str = ""
     """Changes to all that discriminators see, for small sets (Zhao et al. 2020): translation,cutout or
     color,translation,cutout."""

@@ -96,7 +96,9 @@ class CUT:
         self.accelerator.backward(sum(losses.values()) * share)
 
         set_requires_grad(True, discriminator)
-        losses["discriminator"] = self.paintings.discriminator_loss(discriminator, paintings, fakes)
+        losses["discriminator"] = self.paintings.discriminator_loss(
+            discriminator, paintings, fakes, photos if c.photo_negatives else None
+        )
         self.accelerator.backward(losses["discriminator"] * share)
         return {name: loss.detach() for name, loss in losses.items()}
 

@@ -107,7 +107,9 @@ class CycleGAN:
 
         # ---- discriminators
         set_requires_grad(True, discriminator, reverse_discriminator)
-        losses["discriminator"] = self.paintings.discriminator_loss(discriminator, paintings, fake_paintings)
+        losses["discriminator"] = self.paintings.discriminator_loss(
+            discriminator, paintings, fake_paintings, photos if c.photo_negatives else None
+        )
         losses["discriminator_reverse"] = self.photos.discriminator_loss(reverse_discriminator, photos, fake_photos)
         self.accelerator.backward((losses["discriminator"] + losses["discriminator_reverse"]) * share)
         return {name: loss.detach() for name, loss in losses.items()}
