@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
-from PIL import Image
 from torch import nn
 
 from hfstyle.data import UnpairedStream
 from hfstyle.losses import full_precision, patch_nce_loss, total_variation
 from hfstyle.training.adversary import Adversary, init_weights, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
+from hfstyle.training.one_way import OneWay
 from hfstyle.training.perceptual import FeatureTerms
 from hfstyle.training.start import start_discriminator, start_generator
 
@@ -38,7 +37,7 @@ class CUTTrainConfig(UnpairedConfig):
         self._at_least(1e-3, "nce_temperature")
 
 
-class CUT:
+class CUT(OneWay):
     """One training method: which networks, which optimisers, what one step minimises."""
 
     Config = CUTTrainConfig
@@ -47,8 +46,6 @@ class CUT:
         "Turns photographs into paintings, with a network that learnt the style from unpaired pictures by contrasting "
         "patches (CUT, [arXiv:2007.15651](https://arxiv.org/abs/2007.15651))."
     )
-    averaged = ("generator",)
-    """Networks whose running mean is saved and sampled."""
     config: CUTTrainConfig
 
     def __init__(self, config: CUTTrainConfig, accelerator: Accelerator, stream: UnpairedStream):
@@ -117,19 +114,6 @@ class CUT:
             for query, key in zip(projector(queries, places), projector(keys, places), strict=True)
         ]
         return self.lambda_nce * torch.stack(terms).mean()
-
-    def sample(
-        self, networks: dict[str, nn.Module], photos: list[Image.Image], paintings: list[Image.Image]
-    ) -> list[list[Image.Image]]:
-        """Rows of a sample sheet: photos, their paintings; paintings to compare with."""
-        return [photos, [networks["generator"].stylize(photo) for photo in photos], paintings]
-
-    def save_pretrained(
-        self, networks: dict[str, nn.Module], folder: Path, card: str | None, dtype: torch.dtype | None = None
-    ) -> None:
-        """Write the generator at the top, its discriminator in `discriminator/`."""
-        networks["discriminator"].save_pretrained(folder / "discriminator", dtype=dtype, card="")
-        networks["generator"].save_pretrained(folder, dtype=dtype, card=card)
 
 
 class PatchProjector(nn.Module):

@@ -6,17 +6,16 @@ The Gram-matrix style loss is that of Gatys et al. 2016, learnt by a feed-forwar
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from PIL import Image
 from torch import nn
 
 from hfstyle.data import UnpairedStream
 from hfstyle.losses import total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
+from hfstyle.training.one_way import OneWay
 from hfstyle.training.perceptual import FeatureTerms
 from hfstyle.training.start import start_discriminator, start_generator
 
@@ -39,7 +38,7 @@ class StyleGramTrainConfig(UnpairedConfig):
         self._at_least(0, "lambda_adversarial")
 
 
-class StyleGram:
+class StyleGram(OneWay):
     """One training method: which networks, which optimisers, what one step minimises."""
 
     Config = StyleGramTrainConfig
@@ -48,8 +47,6 @@ class StyleGram:
         "Turns photographs into paintings, with a network that learnt a style from unpaired pictures by an "
         "adversarial loss and Gram matrices ([arXiv:1603.08155](https://arxiv.org/abs/1603.08155))."
     )
-    averaged = ("generator",)
-    """Networks whose running mean is saved and sampled."""
     config: StyleGramTrainConfig
 
     def __init__(self, config: StyleGramTrainConfig, accelerator: Accelerator, stream: UnpairedStream):
@@ -86,16 +83,3 @@ class StyleGram:
         )
         self.accelerator.backward(losses["discriminator"] * share)
         return {name: loss.detach() for name, loss in losses.items()}
-
-    def sample(
-        self, networks: dict[str, nn.Module], photos: list[Image.Image], paintings: list[Image.Image]
-    ) -> list[list[Image.Image]]:
-        """Rows of a sample sheet: photos, their paintings; paintings to compare with."""
-        return [photos, [networks["generator"].stylize(photo) for photo in photos], paintings]
-
-    def save_pretrained(
-        self, networks: dict[str, nn.Module], folder: Path, card: str | None, dtype: torch.dtype | None = None
-    ) -> None:
-        """Write the generator at the top, its discriminator in `discriminator/`."""
-        networks["discriminator"].save_pretrained(folder / "discriminator", dtype=dtype, card="")
-        networks["generator"].save_pretrained(folder, dtype=dtype, card=card)
