@@ -4,7 +4,7 @@ VGG16 (Simonyan & Zisserman 2014, arXiv:1409.1556), trained on ImageNet, up to i
 the ones that Gram-matrix style losses have been built on since Gatys et al. 2016.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import torch
 import torch.nn.functional as F
@@ -52,7 +52,9 @@ class VGG16Features(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN).reshape(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False).eval()
 
-    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    def forward(self, images: torch.Tensor, layers: Collection[str] | None = None) -> dict[str, torch.Tensor]:
+        """The features of `layers`, any of those that it was made with; all where not given."""
+        layers = self.layers if layers is None else layers
         x = (images.flip(1) + 1) * 127.5 - self.mean.to(images.dtype)  # RGB to BGR, as VGG was trained
         features = {}
         for name in self.names:
@@ -60,6 +62,8 @@ class VGG16Features(nn.Module):
                 x = F.max_pool2d(x, 2)
             x = F.relu(self.convolutions[name](x))
             layer = name.replace("conv", "relu")
-            if layer in self.layers:
+            if layer in layers:
                 features[layer] = x
+                if len(features) == len(layers):
+                    break
         return features

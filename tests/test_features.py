@@ -30,6 +30,8 @@ def test_layers_and_shapes(network):
     assert sum(parameter.numel() for parameter in network.parameters()) == 7_635_264
     shallow = VGG16Features(["relu2_1"])
     assert list(shallow(torch.zeros(1, 3, 16, 16))) == ["relu2_1"] and len(shallow.convolutions) == 3
+    once = network(torch.zeros(1, 3, 16, 16), ["relu2_2"])
+    assert list(once) == ["relu2_2"] and torch.equal(once["relu2_2"], network(torch.zeros(1, 3, 16, 16))["relu2_2"])
     for wrong in ([], ["relu5_1"], ["pool1"]):
         with pytest.raises(OptionError, match="VGG16 features are any of relu1_1"):
             VGG16Features(wrong)

@@ -27,8 +27,9 @@ def main() -> None:
             model = AutoModel.from_pretrained(trained, subfolder=subfolder, device="cpu")
             # One card, at the top: a style's judge is explained there.
             model.save_pretrained(folder / subfolder, dtype=torch.float16, card="")
-        shutil.copy(trained / "README.md", folder)
-        shutil.copy(trained / "samples.jpg", folder)
+        if subfolders is BUNDLED:
+            shutil.copy(trained / "README.md", folder)
+            shutil.copy(trained / "samples.jpg", folder)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         print(f"{folder.relative_to(ROOT)}: {size / 2**20:.1f} MB")
 

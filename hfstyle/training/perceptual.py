@@ -36,9 +36,8 @@ class FeatureTerms:
             with torch.no_grad():
                 for n in range(REFERENCE_CROPS):
                     painting = stream.sample(n, domain=1).unsqueeze(0).to(accelerator.device)
-                    for name, value in self.network(painting).items():
-                        if name in STYLE_LAYERS:
-                            self.style[name] = self.style.get(name, 0) + gram_matrix(value)[0] / REFERENCE_CROPS
+                    for name, value in self.network(painting, STYLE_LAYERS).items():
+                        self.style[name] = self.style.get(name, 0) + gram_matrix(value)[0] / REFERENCE_CROPS
 
     def __call__(self, painted: torch.Tensor, photos: torch.Tensor) -> dict[str, torch.Tensor]:
         """The weighted terms for (batch, 3, height, width) in [-1, 1]; empty where both weights are 0."""
@@ -49,7 +48,7 @@ class FeatureTerms:
             features = self.network(painted)
             if self.lambda_content:
                 with torch.no_grad():
-                    kept = self.network(photos)[CONTENT_LAYER]
+                    kept = self.network(photos, [CONTENT_LAYER])[CONTENT_LAYER]
         if self.lambda_gram:
             losses["gram"] = self.lambda_gram * gram_loss(features, self.style)
         if self.lambda_content:
