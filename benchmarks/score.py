@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from hfstyle import AutoModel
-from hfstyle.data import PictureFolder
+from hfstyle.data.pictures import PictureFolder
 
 
 def main() -> None:

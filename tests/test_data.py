@@ -6,7 +6,9 @@ import torch
 from PIL import Image
 from test_images import gradient
 
-from hfstyle.data import Augmentation, PictureFolder, StepSampler, UnpairedStream
+from hfstyle.data.augment import Augmentation
+from hfstyle.data.pictures import PictureFolder
+from hfstyle.data.streams import StepSampler, UnpairedStream
 from hfstyle.errors import DataError
 from hfstyle.images import to_tensor
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import nn
 
-from hfstyle.data import UnpairedStream
+from hfstyle.data.streams import UnpairedStream
 from hfstyle.losses import full_precision, patch_nce_loss, total_variation
 from hfstyle.training.adversary import Adversary, init_weights, set_requires_grad
 from hfstyle.training.config import UnpairedConfig

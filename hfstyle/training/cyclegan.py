@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from PIL import Image
 from torch import nn
 
-from hfstyle.data import UnpairedStream
+from hfstyle.data.streams import UnpairedStream
 from hfstyle.losses import l1_loss, total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig

@@ -3,7 +3,7 @@
 import torch
 from accelerate import Accelerator
 
-from hfstyle.data import UnpairedStream
+from hfstyle.data.streams import UnpairedStream
 from hfstyle.features import VGG16Features
 from hfstyle.losses import content_loss, gram_loss, gram_matrix
 

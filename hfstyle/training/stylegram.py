@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from hfstyle.data import UnpairedStream
+from hfstyle.data.streams import UnpairedStream
 from hfstyle.losses import total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig

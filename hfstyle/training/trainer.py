@@ -27,7 +27,9 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from hfstyle.card import Card
-from hfstyle.data import Augmentation, PictureFolder, StepSampler, UnpairedStream
+from hfstyle.data.augment import Augmentation
+from hfstyle.data.pictures import PictureFolder
+from hfstyle.data.streams import StepSampler, UnpairedStream
 from hfstyle.errors import CheckpointError, DataError, MissingExtraError, OptionError
 from hfstyle.hub import create_repo, push_folder
 from hfstyle.images import contact_sheet, save_image, write_whole
