@@ -4,7 +4,7 @@ VGG16 (Simonyan & Zisserman 2014, arXiv:1409.1556), trained on ImageNet, up to i
 the ones that Gram-matrix style losses have been built on since Gatys et al. 2016.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,8 @@ from hfstyle.errors import OptionError
 
 LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv4_1", "conv4_2", "conv4_3")
 WIDTHS = {"1": 64, "2": 128, "3": 256, "4": 512}
+POOLED = {"relu1_2": 155.0, "relu2_2": 230.0, "relu3_3": 205.0, "relu4_3": 27.0}
+"""Layers that describe a picture as a whole, each with the root mean square of its channels' means on photographs."""
 MEAN = (103.939, 116.779, 123.68)
 """What VGG's authors subtracted from blue, green and red of 0..255."""
 
@@ -67,3 +69,11 @@ class VGG16Features(nn.Module):
                 if len(features) == len(layers):
                     break
         return features
+
+
+def pooled(features: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """One description for each picture: the mean of each channel of the layers in `POOLED`, all of a like size.
+
+    {"relu1_2": (batch, 64, height, width), ...} -> (batch, 960). From colour and grain to shapes, wherever they are.
+    """
+    return torch.cat([features[layer].float().mean((2, 3)) / scale for layer, scale in POOLED.items()], 1)

@@ -8,7 +8,7 @@ from test_images import gradient
 
 from hfstyle.data.augment import Augmentation
 from hfstyle.data.pictures import PictureFolder
-from hfstyle.data.streams import StepSampler, UnpairedStream
+from hfstyle.data.streams import PictureStream, StepSampler
 from hfstyle.errors import DataError
 from hfstyle.images import to_tensor
 
@@ -23,7 +23,7 @@ def folder(tmp_path):
 def stream(folder, seed=0, **options):
     augment = Augmentation(**({"crop": 16, "resize": (20, 30)} | options))
     pictures = PictureFolder(folder, quiet=True)
-    return UnpairedStream(pictures, pictures, augment, augment, seed)
+    return PictureStream(seed, (pictures, augment), (pictures, augment))
 
 
 def test_unreadable_files_are_skipped_and_named(folder, caplog):
@@ -68,9 +68,9 @@ def test_large_pictures_are_kept_small(tmp_path):
 def test_every_picture_comes_once_a_round(folder):
     samples = stream(folder)
     for first in (0, 5, 10):
-        reds = {round(samples[n][0][0].mean().item(), 2) for n in range(first, first + 5)}
+        reds = {round(samples[n][1][0].mean().item(), 2) for n in range(first, first + 5)}
         assert len(reds) == 5
-    orders = [[samples[n][0][0].mean().item() for n in range(first, first + 5)] for first in (0, 5, 10, 15)]
+    orders = [[samples[n][1][0].mean().item() for n in range(first, first + 5)] for first in (0, 5, 10, 15)]
     assert len({tuple(order) for order in orders}) > 1
 
 
@@ -79,10 +79,10 @@ def test_samples_depend_on_seed_and_number_alone(tmp_path):
     one, other = stream(tmp_path), stream(tmp_path)
     backwards = {n: other[n] for n in reversed(range(6))}
     for n in range(6):
-        assert all(torch.equal(a, b) for a, b in zip(one[n], backwards[n], strict=True))
-    assert not torch.equal(one[0][0], one[1][0])
-    assert not torch.equal(one[0][0], one[0][1])  # photo and painting are cropped independently
-    assert not torch.equal(one[0][0], stream(tmp_path, seed=1)[0][0])
+        assert all(torch.equal(a, b) for a, b in zip(one[n][1:], backwards[n][1:], strict=True)) and one[n][0] == n
+    assert not torch.equal(one[0][1], one[1][1])
+    assert not torch.equal(one[0][1], one[0][2])  # photo and painting are cropped independently
+    assert not torch.equal(one[0][1], stream(tmp_path, seed=1)[0][1])
 
 
 def test_augmentation(tmp_path):
@@ -101,12 +101,12 @@ def test_augmentation(tmp_path):
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_processes_share_the_samples_of_a_step(processes):
-    samplers = [StepSampler(2, 5, 4, process, processes) for process in range(processes)]
+    samplers = [StepSampler(10, 3, 4, process, processes) for process in range(processes)]
     parts = [list(sampler) for sampler in samplers]
     assert all(len(part) == len(sampler) == 12 for part, sampler in zip(parts, samplers, strict=True))
     for step in range(3):
         taken = sorted(n for part in parts for n in part[step * 4 : step * 4 + 4])
-        first = (step + 2) * 4 * processes
+        first = 10 + step * 4 * processes
         assert taken == list(range(first, first + 4 * processes))
 
 

@@ -64,7 +64,7 @@ def test_every_public_name_resolves():
 
 def test_imports_run_downwards():
     """No room imports from a floor above it (the order is that of the README's map)."""
-    floors = ["cli", "studio", "training", "auto", "generators", "discriminators", "stylize"]
+    floors = ["cli", "studio", "training", "evaluation", "auto", "generators", "discriminators", "stylize"]
     floors += ["features", "losses", "data", "hub", "card", "images", "arguments", "errors", "assets"]
     for path in sorted((ROOT / "hfstyle").rglob("*.py")):
         room = path.relative_to(ROOT / "hfstyle").parts[0].removesuffix(".py")

@@ -19,11 +19,13 @@ from safetensors.torch import load_file
 from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator
 from hfstyle.errors import CheckpointError, DataError, OptionError
 from hfstyle.training.adversary import ImagePool
+from hfstyle.training.checkpoints import checkpoints
 from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.cut import CUT
 from hfstyle.training.cyclegan import CycleGAN
 from hfstyle.training.main import METHODS, main
-from hfstyle.training.trainer import Trainer, checkpoints, rate_factor
+from hfstyle.training.noise import Noise
+from hfstyle.training.trainer import Trainer, rate_factor
 
 ROOT = Path(__file__).parent.parent
 LAUNCH = [
@@ -71,7 +73,7 @@ def launch(method: str, pictures, output, *more: str) -> subprocess.CompletedPro
 def config(pictures, output, method: type = CycleGAN, **more) -> UnpairedConfig:
     tiny = {"ngf": 4, "n_blocks": 1, "ndf": 4, "crop": 32, "resize": (32, 40), "batch_size": 2, "log_every": 1}
     folders = {"source": pictures / "photos", "target": pictures / "paintings", "output": output}
-    quiet = {"cpu": True, "threads": 1, "sample_every": 0}
+    quiet = {"cpu": True, "threads": 1, "sample_every": 0, "eval_every": 0}
     return method.Config(**(folders | tiny | quiet | more))
 
 
@@ -402,10 +404,10 @@ def test_weights_that_are_no_numbers_are_never_written(pictures, tmp_path):
     trainer = Trainer(CycleGAN, config(pictures, tmp_path, max_steps=9, checkpoint_every=2))
     backward = trainer.method.backward
 
-    def breaks(batch, share):
-        losses = backward(batch, share)
+    def breaks(images, noise, share):
+        losses = backward(images, noise, share)
         if trainer.step == 3:
-            trainer.raw["generator"].head[1].weight.grad.fill_(float("nan"))
+            trainer.networks["generator"].head[1].weight.grad.fill_(float("nan"))
         return losses
 
     trainer.method.backward = breaks
@@ -425,7 +427,7 @@ def test_a_short_training_does_not_save_its_first_weights(pictures, tmp_path):
 def test_init_from_takes_over_architecture_and_all_networks(pictures, tmp_path):
     Trainer(CycleGAN, config(pictures, tmp_path / "a", max_steps=1, ngf=6)).train()
     trainer = Trainer(CycleGAN, config(pictures, tmp_path / "b", init_from=str(tmp_path / "a"), max_steps=1, lr=0.0))
-    assert trainer.raw["generator"].config.ngf == 6
+    assert trainer.networks["generator"].config.ngf == 6
     trainer.train()
     first, second = weights(tmp_path / "a"), weights(tmp_path / "b")
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -434,7 +436,7 @@ def test_init_from_takes_over_architecture_and_all_networks(pictures, tmp_path):
     # A generator alone is enough to start from.
     AutoModel.from_pretrained(tmp_path / "a").save_pretrained(tmp_path / "alone")
     trainer = Trainer(CycleGAN, config(pictures, tmp_path / "c", init_from=str(tmp_path / "alone")))
-    assert torch.equal(trainer.raw["generator"].head[1].weight, first["model.safetensors:head.1.weight"])
+    assert torch.equal(trainer.networks["generator"].head[1].weight, first["model.safetensors:head.1.weight"])
 
 
 def test_training_is_pushed_to_the_hub(pictures, tmp_path, hub, monkeypatch, capsys):
@@ -479,10 +481,10 @@ def test_it_learns(method, pictures, tmp_path):
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_gradient_accumulation_equals_the_larger_batch(method, pictures, tmp_path):
     """In float64: in float32 Adam would blow rounding errors up to whole steps wherever a gradient is zero."""
-    # With all patches CUT compares the same ones, whichever batch it draws them for.
-    more = {"nce_patches": 4096} if method is CUT else {}
+    more = {"cycle_noise": 0.1} if method is CycleGAN else {"fast": True} if method is CUT else {}
+    more["diffaugment"] = "color,translation,cutout"
     trainer = Trainer(method, config(pictures, tmp_path, method, pool_size=0, mixed_precision="no", **more))
-    for network in trainer.raw.values():
+    for network in trainer.networks.values():
         network.double()
     if trainer.method.feature_terms.network is not None:
         trainer.method.feature_terms.network.double()
@@ -490,11 +492,14 @@ def test_gradient_accumulation_equals_the_larger_batch(method, pictures, tmp_pat
     photos, paintings = (torch.rand(4, 3, 32, 32, dtype=torch.float64) * 2 - 1 for _ in range(2))
     gradients = []
     for part in (4, 2, 1):
-        for network in trainer.raw.values():
+        for network in trainer.networks.values():
             network.zero_grad()
-        for batch in zip(photos.split(part), paintings.split(part), strict=True):
-            trainer.method.backward(batch, part / 4)
-        gradients.append(torch.cat([p.grad.ravel().clone() for n in trainer.raw.values() for p in n.parameters()]))
+        for first in range(0, 4, part):
+            images = [domain[first : first + part] for domain in (photos, paintings)]
+            trainer.method.backward(images, Noise(0, range(first, first + part)), part / 4)
+        gradients.append(
+            torch.cat([p.grad.ravel().clone() for n in trainer.networks.values() for p in n.parameters()])
+        )
     assert gradients[0].abs().max() > 1e-3
     worst = max(((gradient - gradients[0]).abs() / gradients[0].abs().clamp_min(1)).max() for gradient in gradients)
     assert worst < 1e-12
@@ -517,13 +522,14 @@ def test_gram_and_content_terms(pictures, tmp_path):
     trainer.train()
     record = json.loads((tmp_path / "metrics.jsonl").read_text())
     assert record["gram"] > 0 and record["content"] > 0
-    photo, painting = (trainer.stream.sample(0, domain)[None] for domain in (0, 1))
-    terms = FeatureTerms(2.0, 0.5, trainer.stream, trainer.accelerator)
+    stream = trainer.material.stream
+    photo, painting = (image[None] for image in stream[0][1:])
+    terms = FeatureTerms(2.0, 0.5, stream, trainer.accelerator)
     unpainted, copied = terms(photo, photo), terms(painting, photo)
     assert unpainted["content"] == 0 and copied["gram"] < unpainted["gram"] / 2
     assert record["gram"] == pytest.approx(unpainted["gram"].item(), rel=2)
-    assert FeatureTerms(0.0, 0.0, trainer.stream, trainer.accelerator)(photo, photo) == {}
-    single = FeatureTerms(1.0, 0.0, trainer.stream, trainer.accelerator)(photo, photo)
+    assert FeatureTerms(0.0, 0.0, stream, trainer.accelerator)(photo, photo) == {}
+    single = FeatureTerms(1.0, 0.0, stream, trainer.accelerator)(photo, photo)
     assert list(single) == ["gram"] and single["gram"] * 2 == pytest.approx(unpainted["gram"].item(), rel=0.02)
 
 
@@ -545,20 +551,19 @@ def test_rate_stays_and_then_falls_to_zero():
 
 
 def test_image_pool():
-    torch.manual_seed(0)
     pool = ImagePool(3)
     first = torch.arange(3.0).reshape(3, 1)
-    assert torch.equal(pool.exchange(first), first)
-    shown = torch.cat([pool.exchange(torch.full((1, 1), float(n))) for n in range(3, 203)]).ravel()
+    assert torch.equal(pool.exchange(first, Noise(0, [0, 1, 2])), first)
+    shown = torch.cat([pool.exchange(torch.full((1, 1), float(n)), Noise(0, [n])) for n in range(3, 203)]).ravel()
     fresh = (shown == torch.arange(3.0, 203.0)).float().mean().item()
     assert 0.35 < fresh < 0.65  # even chances
     assert len(pool.images) == 3 and len(set(shown.tolist())) > 150
-    assert torch.equal(ImagePool(0).exchange(first), first)
+    assert torch.equal(ImagePool(0).exchange(first, Noise(0, [0])), first)
 
 
 def test_weights_start_as_in_the_paper(pictures, tmp_path):
     trainer = Trainer(CycleGAN, config(pictures, tmp_path, ngf=32, n_blocks=2))
-    weight = trainer.raw["generator"].blocks[0].body[1].weight
+    weight = trainer.networks["generator"].blocks[0].body[1].weight
     assert weight.std().item() == pytest.approx(0.02, rel=0.02) and abs(weight.mean().item()) < 1e-3
 
 
@@ -599,6 +604,6 @@ def test_an_unknown_method_lists_the_known(capsys):
 def test_a_loss_that_is_no_number_stops_the_run(pictures, tmp_path):
     trainer = Trainer(CycleGAN, config(pictures, tmp_path, max_steps=3))
     with torch.no_grad():
-        trainer.raw["generator"].head[1].weight.fill_(float("nan"))
+        trainer.networks["generator"].head[1].weight.fill_(float("nan"))
     with pytest.raises(CheckpointError, match=r"no longer a number at step 1 .*cycle"):
         trainer.train()

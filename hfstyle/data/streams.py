@@ -1,64 +1,86 @@
 """An endless, seekable stream of training samples: the n-th is the same whenever and wherever it is asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 
-from hfstyle.data.augment import Augmentation
-from hfstyle.data.pictures import PictureFolder
+Crop = Callable[[Any, np.random.Generator], torch.Tensor | tuple[torch.Tensor, ...]]
+"""From a picture to float32 (3, crop, crop) in [-1, 1], or from what belongs together to as many of these."""
 
 
-class UnpairedStream(Dataset):
-    """The n-th training sample for any n: a photo and a painting, cropped, that have nothing to do with each other.
+class PictureStream(Dataset):
+    """The n-th training sample for any n: one picture of each domain, cropped. The last domain is the style.
 
     Order and augmentation follow from (`seed`, n) alone. So a training that resumes at sample n sees what it would
     have seen, whatever the number of loader processes; and several training processes share the samples among them.
 
-    Each folder is gone through in an order of its own, shuffled anew each time round.
+    Each domain is gone through in an order of its own, shuffled anew each time round: pictures of different domains
+    have nothing to do with each other. What belongs together, as photo and painting of a pair, is one domain.
+
+    Args:
+        seed: Decides order and augmentation.
+        domains: Pictures, and how they are cropped, of each domain.
     """
 
-    def __init__(
-        self,
-        source: PictureFolder,
-        target: PictureFolder,
-        augment_source: Augmentation,
-        augment_target: Augmentation,
-        seed: int,
-    ):
-        self.folders = (source, target)
-        self.augmentations = (augment_source, augment_target)
+    def __init__(self, seed: int, *domains: tuple[Sequence[Any], Crop]):
         self.seed = seed
+        self.domains = domains
 
-    def __getitem__(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.sample(n, domain=0), self.sample(n, domain=1)
+    def __getitem__(self, n: int) -> tuple[int | torch.Tensor, ...]:
+        """n, then each domain's tensors."""
+        return n, *(tensor for domain in range(len(self.domains)) for tensor in self._sample(n, domain))
 
-    def sample(self, n: int, domain: int) -> torch.Tensor:
-        """The photo (`domain` 0) or the painting (1) of the n-th sample: float32 (3, crop, crop) in [-1, 1]."""
-        folder = self.folders[domain]
-        time_round, place = divmod(n, len(folder))
-        order = np.random.default_rng((self.seed, domain, 0, time_round)).permutation(len(folder))
+    def style(self, n: int) -> torch.Tensor:
+        """The style's picture of the n-th sample: float32 (3, crop, crop) in [-1, 1]."""
+        return self._sample(n, len(self.domains) - 1)[-1]
+
+    def _sample(self, n: int, domain: int) -> tuple[torch.Tensor, ...]:
+        pictures, crop = self.domains[domain]
+        time_round, place = divmod(n, len(pictures))
+        order = np.random.default_rng((self.seed, domain, 0, time_round)).permutation(len(pictures))
         random = np.random.default_rng((self.seed, domain, 1, n))
-        return self.augmentations[domain](folder[int(order[place])], random)
+        cropped = crop(pictures[int(order[place])], random)
+        return cropped if isinstance(cropped, tuple) else (cropped,)
 
 
 class StepSampler(torch.utils.data.Sampler[int]):
-    """Indices of the samples that one of several processes sees, from a given step on.
+    """Numbers of the samples that one of several processes sees, batch after batch.
 
-    A step takes `batch_size` samples in each process; all processes together take consecutive ones.
+    A batch is `batch_size` samples in each process; all processes together take consecutive ones. So they are the
+    batches of one process with as many times the batch size.
+
+    Args:
+        first: The first sample.
+        batches: How many batches.
+        batch_size: Samples of a batch in one process.
     """
 
-    def __init__(self, first_step: int, last_step: int, batch_size: int, process: int = 0, processes: int = 1):
-        self.steps = range(first_step, last_step)
+    def __init__(self, first: int, batches: int, batch_size: int, process: int = 0, processes: int = 1):
+        self.first = first
+        self.batches = batches
         self.batch_size = batch_size
         self.process = process
         self.processes = processes
 
     def __iter__(self) -> Iterator[int]:
-        for step in self.steps:
-            first = (step * self.processes + self.process) * self.batch_size
+        for batch in range(self.batches):
+            first = self.first + (batch * self.processes + self.process) * self.batch_size
             yield from range(first, first + self.batch_size)
 
     def __len__(self) -> int:
-        return len(self.steps) * self.batch_size
+        return self.batches * self.batch_size
+
+
+def hold_back(pictures: Sequence[Any], part: float, seed: int) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Pictures to train on and pictures to judge by, the latter a random `part`.
+
+    Of so few that fewer than two would be held back, all are both.
+    """
+    count = int(len(pictures) * part)
+    if count < 2:
+        return pictures, pictures
+    order = np.random.default_rng((seed, len(pictures))).permutation(len(pictures)).tolist()
+    return Subset(pictures, sorted(order[count:])), Subset(pictures, sorted(order[:count]))

@@ -5,6 +5,7 @@ from torch import nn
 
 from hfstyle.losses import GANLoss, discriminator_loss, generator_loss
 from hfstyle.training.diffaugment import diff_augment
+from hfstyle.training.noise import Noise
 
 
 class Adversary:
@@ -21,17 +22,26 @@ class Adversary:
         self.pool = ImagePool(pool_size)
         self.diffaugment = diffaugment
 
-    def generator_loss(self, discriminator: nn.Module, fake: torch.Tensor) -> torch.Tensor:
+    def generator_loss(self, discriminator: nn.Module, fake: torch.Tensor, noise: Noise) -> torch.Tensor:
         """How far the discriminator is from taking the fakes for real."""
-        return generator_loss(discriminator(diff_augment(fake, self.diffaugment)), self.gan_loss)
+        return generator_loss(discriminator(diff_augment(fake, self.diffaugment, noise)), self.gan_loss)
 
     def discriminator_loss(
-        self, discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor, photos: torch.Tensor | None = None
+        self,
+        discriminator: nn.Module,
+        real: torch.Tensor,
+        fake: torch.Tensor,
+        noise: Noise,
+        photos: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """How badly the discriminator tells real from fake, and from photos; no gradient goes into the fakes."""
-        shown = torch.cat([real, self.pool.exchange(fake.detach()), *([] if photos is None else [photos])])
-        outputs = discriminator(diff_augment(shown, self.diffaugment))
-        on_real, on_fake = outputs[: len(real)], outputs[len(real) :]
+        fakes = torch.cat([self.pool.exchange(fake.detach(), noise), *([] if photos is None else [photos])])
+        if any(isinstance(module, nn.BatchNorm2d) for module in discriminator.modules()):
+            # Statistics over real and fake together would tell the discriminator which is which.
+            on_real, on_fake = (discriminator(diff_augment(x, self.diffaugment, noise)) for x in (real, fakes))
+        else:
+            outputs = discriminator(diff_augment(torch.cat([real, fakes]), self.diffaugment, noise))
+            on_real, on_fake = outputs[: len(real)], outputs[len(real) :]
         return discriminator_loss(on_real, on_fake, self.gan_loss)
 
 
@@ -42,17 +52,17 @@ class ImagePool:
         self.size = size
         self.images: list[torch.Tensor] = []
 
-    def exchange(self, images: torch.Tensor) -> torch.Tensor:
+    def exchange(self, images: torch.Tensor, noise: Noise) -> torch.Tensor:
         """Each image, or with even chances one from the pool whose place it takes; while the pool fills up, itself."""
         if self.size == 0:
             return images
         shown = []
-        for image in images:
+        coins, places = noise.uniform(len(images)).tolist(), noise.integers(self.size, len(images))
+        for image, coin, place in zip(images, coins, places, strict=True):
             if len(self.images) < self.size:
                 self.images.append(image.clone())
                 shown.append(image)
-            elif torch.rand(()) < 0.5:
-                place = int(torch.randint(self.size, ()))
+            elif coin < 0.5:
                 shown.append(self.images[place])
                 self.images[place] = image.clone()
             else:

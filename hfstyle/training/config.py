@@ -33,6 +33,21 @@ class TrainConfig:
     """Write a sheet of samples every so many steps; 0 writes none."""
     log_every: int = 20
     """Write the mean losses to metrics.jsonl (and trackers) every so many steps."""
+    dry_run: bool = False
+    """Two steps of everything, then the expected time and peak memory of the whole; nothing is kept."""
+
+    # Knowing when to stop
+    eval_every: int = 1000
+    """Measure on pictures held back from training every so many steps, and at the end; 0 holds none back."""
+    eval_samples: int = 64
+    """Crops that are measured on."""
+    hold_back: float = 0.1
+    """Part of the pictures that is held back. Of sets too small to give up two, all are trained and measured on."""
+    metric: Literal["kid"] = "kid"
+    """The step with the lowest is kept in best/. kid: distance between the pictures made and the held-back paintings
+    (Binkowski et al. 2018) in VGG16 features."""
+    early_stop: int = 0
+    """Stop after so many evaluations in a row without a better --metric; 0: never."""
 
     # Optimiser
     lr: float = 2e-4
@@ -78,17 +93,17 @@ class TrainConfig:
     """Markdown file for the model card: tradition, sources and rights of the pictures, limits."""
     license: str = "apache-2.0"
     """Licence of the trained weights, as the Hub writes it."""
-    sample_photos: Path | None = None
-    """Photos for the samples. Only these and what becomes of them are published with the model, since the pictures of
-    --source and --target may not be yours to publish."""
 
     def check(self) -> None:
         """Raises OptionError for a value outside its range, before any work is done."""
         self._at_least(1, "max_steps", "batch_size", "gradient_accumulation", "log_every", "checkpoints_limit")
-        self._at_least(
-            0, "checkpoint_every", "sample_every", "threads", "seed", "lr", "lr_discriminator", "num_workers"
-        )
+        self._at_least(0, "checkpoint_every", "sample_every", "eval_every", "early_stop")
+        self._at_least(0, "threads", "seed", "lr", "lr_discriminator", "num_workers")
+        self._at_least(8, "eval_samples")
         self._at_most(1, "decay_start", "ema", "beta1")
+        self._at_most(0.5, "hold_back")
+        if self.early_stop and not self.eval_every:
+            raise OptionError("--early-stop needs evaluations: give --eval-every")
         if self.push_to_hub is not None and not REPO_ID.fullmatch(self.push_to_hub):
             raise OptionError(f"--push-to-hub takes owner/name, not {self.push_to_hub!r:.100}")
         try:
@@ -127,17 +142,20 @@ class TrainConfig:
 
 
 @dataclass(kw_only=True)
-class UnpairedConfig(TrainConfig):
-    """Options of the methods that learn from photos and paintings that do not belong together."""
+class PictureConfig(TrainConfig):
+    """Options of all methods, of the pictures that are learnt from and what a discriminator makes of them."""
 
-    source: Path
-    """Folder of photographs."""
-    target: Path
-    """Folder of paintings."""
+    # Pictures
+    target: str
+    """Pictures of the style: a folder, a zip, or a data set on the Hub (owner/name)."""
+    target_column: str | None = None
+    """Column of the data set's pictures, where it has several."""
+    limit: int | None = None
+    """Take this many pictures at most from a data set on the Hub, and no more than these are downloaded."""
     crop: int = 256
-    """Side in pixels of the square crops that are trained on. (The paper: 256.)"""
+    """Side in pixels of the square crops that are trained on. (CycleGAN: 256.)"""
     resize: tuple[int, int] = (286, 286)
-    """Before cropping, the short side is scaled to a size drawn between these two. (The paper: 286.)"""
+    """Before cropping, the short side is scaled to a size drawn between these two. (CycleGAN: 286.)"""
     inner_crop: float = 1.0
     """Part of each painting's width and height kept around the centre, against paper margins and frames; 0.88 suits
     scanned prints."""
@@ -145,43 +163,35 @@ class UnpairedConfig(TrainConfig):
     """Mirror pictures left and right half of the time. (As the reference implementation.)"""
     aspect_jitter: float = 0.0
     """Stretch pictures by up to this part; 0.1 hides that a data set was squashed to squares."""
+    color_jitter: float = 0.0
+    """Change brightness, contrast and saturation of each crop by up to this part."""
 
     # Architecture
     ngf: int = 64
-    """Channels of a generator's first convolution. (CycleGAN: 64.)"""
-    n_blocks: int = 9
-    """Residual blocks of a generator. (CycleGAN: 9 at 256 pixels, 6 at 128.)"""
-    upsample: Literal["resize", "transpose"] = "resize"
-    """How generators grow back: resize leaves no checkerboard, transpose is the papers'."""
+    """Channels of a generator's first convolution. (The papers: 64.)"""
     ndf: int = 64
-    """Channels of a discriminator's first convolution. (CycleGAN: 64.)"""
+    """Channels of a discriminator's first convolution. (The papers: 64.)"""
 
     # Losses
     gan_loss: Literal["lsgan", "log", "hinge"] = "lsgan"
     """Adversarial loss. (CycleGAN: least squares.)"""
     pool_size: int = 50
     """Past fakes that the discriminators are shown. (CycleGAN: 50.)"""
-    photo_negatives: bool = False
-    """Show the discriminator of paintings unpainted photos too, as fakes: else it has never seen any, and its score of
-    a photo means nothing."""
     diffaugment: str = ""
     """Changes to all that discriminators see, for small sets (Zhao et al. 2020): translation,cutout or
     color,translation,cutout."""
     lambda_tv: float = 0.0
-    """Weight of the total variation of the paintings; a little calms flat areas."""
+    """Weight of the total variation of the pictures made; a little calms flat areas."""
     lambda_gram: float = 0.0
     """Weight of the Gram-matrix style loss on VGG16 features (Gatys et al. 2016); around 1 where it is used."""
-    lambda_content: float = 0.0
-    """Weight of the feature content loss on VGG16 features (Johnson et al. 2016); around 1 where it is used."""
 
     def check(self) -> None:
         super().check()
         self._at_least(32, "crop")
-        if self.crop % 4:
-            raise OptionError(f"--crop must be a multiple of 4, which generators halve twice, not {self.crop}")
-        self._at_least(0, "lambda_gram", "lambda_content", "lambda_tv", "pool_size")
+        self._at_least(1, "limit")
+        self._at_least(0, "lambda_gram", "lambda_tv", "pool_size")
         check_policy(self.diffaugment)
-        self._at_most(1, "inner_crop", "aspect_jitter")
+        self._at_most(1, "inner_crop", "aspect_jitter", "color_jitter")
         low, high = self.resize
         if not self.crop <= low <= high:
             raise OptionError(
@@ -189,3 +199,45 @@ class UnpairedConfig(TrainConfig):
             )
         if self.inner_crop < 0.1:
             raise OptionError(f"--inner-crop must lie between 0.1 and 1, not {self.inner_crop}")
+
+
+@dataclass(kw_only=True)
+class TranslationConfig(PictureConfig):
+    """Options of the methods that turn photos into paintings."""
+
+    source: str
+    """Photographs: a folder, a zip, or a data set on the Hub (owner/name)."""
+    source_column: str | None = None
+    """Column of the data set's photos, where it has several."""
+    sample_photos: Path | None = None
+    """Photos for the samples. Only these and what becomes of them are published with the model, since the pictures of
+    --source and --target may not be yours to publish."""
+    metric: Literal["kid", "content"] = "kid"
+    """The step with the lowest is kept in best/. kid: distance between painted photos and the held-back paintings
+    (Binkowski et al. 2018), content: between painted photos and photos, both in VGG16 features."""
+    lambda_content: float = 0.0
+    """Weight of the feature content loss on VGG16 features (Johnson et al. 2016); around 1 where it is used."""
+
+    def check(self) -> None:
+        super().check()
+        self._at_least(0, "lambda_content")
+
+
+@dataclass(kw_only=True)
+class UnpairedConfig(TranslationConfig):
+    """Options of the methods that learn from photos and paintings that do not belong together."""
+
+    target: str | None = None
+    """Paintings; may be left out where --source holds both, as trainA and trainB."""
+    n_blocks: int = 9
+    """Residual blocks of a generator. (CycleGAN: 9 at 256 pixels, 6 at 128.)"""
+    upsample: Literal["resize", "transpose"] = "resize"
+    """How generators grow back: resize leaves no checkerboard, transpose is the papers'."""
+    photo_negatives: bool = False
+    """Show the discriminator of paintings unpainted photos too, as fakes: else it has never seen any, and its score of
+    a photo means nothing."""
+
+    def check(self) -> None:
+        if self.crop % 4:
+            raise OptionError(f"--crop must be a multiple of 4, which generators halve twice, not {self.crop}")
+        super().check()

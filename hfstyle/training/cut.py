@@ -8,11 +8,13 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import nn
 
-from hfstyle.data.streams import UnpairedStream
+from hfstyle.data.streams import PictureStream
 from hfstyle.losses import full_precision, patch_nce_loss, total_variation
 from hfstyle.training.adversary import Adversary, init_weights, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
-from hfstyle.training.one_way import OneWay
+from hfstyle.training.material import unpaired
+from hfstyle.training.method import Method
+from hfstyle.training.noise import Noise
 from hfstyle.training.perceptual import FeatureTerms
 from hfstyle.training.start import start_discriminator, start_generator
 
@@ -37,8 +39,8 @@ class CUTTrainConfig(UnpairedConfig):
         self._at_least(1e-3, "nce_temperature")
 
 
-class CUT(OneWay):
-    """One training method: which networks, which optimisers, what one step minimises."""
+class CUT(Method):
+    """One direction; each patch of the painting is nearer to the photo's patch in its place than to any other."""
 
     Config = CUTTrainConfig
     name = "cut"
@@ -47,15 +49,15 @@ class CUT(OneWay):
         "patches (CUT, [arXiv:2007.15651](https://arxiv.org/abs/2007.15651))."
     )
     config: CUTTrainConfig
+    material = staticmethod(unpaired)
 
-    def __init__(self, config: CUTTrainConfig, accelerator: Accelerator, stream: UnpairedStream):
-        self.config = config
-        self.accelerator = accelerator
+    def __init__(self, config: CUTTrainConfig, accelerator: Accelerator, stream: PictureStream):
+        super().__init__(config, accelerator, stream)
         self.lambda_nce = config.lambda_nce if config.lambda_nce is not None else (10.0 if config.fast else 1.0)
         generator, discriminator = start_generator(config), start_discriminator(config)
         # Its widths are known from the generator's, so unlike the reference's it exists before the first batch.
         projector = init_weights(PatchProjector(generator.encoder_channels))
-        self.networks: dict[str, nn.Module] = {
+        self.networks = {
             "generator": generator,
             "discriminator": discriminator,
             "projector": projector,
@@ -68,24 +70,23 @@ class CUT(OneWay):
         self.paintings = Adversary(config.gan_loss, config.pool_size, config.diffaugment)
         self.pools = {"paintings": self.paintings.pool}
 
-    def backward(self, batch: tuple[torch.Tensor, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
-        """Add the gradients of one batch, times `share`, and return its losses."""
+    def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
         c = self.config
         generator, discriminator, _ = self.networks.values()
-        photos, paintings = batch
+        photos, paintings = images
 
         set_requires_grad(False, discriminator)
         inputs = photos if c.fast else torch.cat([photos, paintings])
         fakes, *same_paintings = generator(inputs).split(len(photos))
         losses = {
             # the discriminator of paintings takes it for one
-            "adversarial": self.paintings.generator_loss(discriminator, fakes),
+            "adversarial": self.paintings.generator_loss(discriminator, fakes, noise),
             # each patch is nearer to the photo's patch in its place than to any other of the photo
-            "nce": self._nce(fakes, photos),
+            "nce": self._nce(fakes, photos, noise),
         }
         if same_paintings:
             # the same between a painting and what becomes of it, which keeps colours as an identity loss does
-            losses["nce_identity"] = self._nce(same_paintings[0], paintings) / 2
+            losses["nce_identity"] = self._nce(same_paintings[0], paintings, noise) / 2
             losses["nce"] = losses["nce"] / 2
         if c.lambda_tv:
             losses["total_variation"] = c.lambda_tv * total_variation(fakes)
@@ -94,21 +95,24 @@ class CUT(OneWay):
 
         set_requires_grad(True, discriminator)
         losses["discriminator"] = self.paintings.discriminator_loss(
-            discriminator, paintings, fakes, photos if c.photo_negatives else None
+            discriminator, paintings, fakes, noise, photos if c.photo_negatives else None
         )
         self.accelerator.backward(losses["discriminator"] * share)
         return {name: loss.detach() for name, loss in losses.items()}
 
-    def _nce(self, output: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+    def _nce(self, output: torch.Tensor, source: torch.Tensor, noise: Noise) -> torch.Tensor:
         c = self.config
         generator, _, projector = self.networks.values()
-        # FastCUT mirrors the query half of the time, so that features follow the content and not the place.
-        mirrored = c.fast and bool(torch.rand(()) < 0.5)
-        queries = generator(output.flip(-1) if mirrored else output, encode=True)
+        size = len(output)
+        if c.fast:
+            # Half of the queries are mirrored, so that features follow the content and not the place.
+            mirrored = (noise.uniform(size) < 0.5).to(output.device)[:, None, None, None]
+            queries = generator(torch.where(mirrored, output.flip(-1), output), encode=True)
+            queries = [torch.where(mirrored, features.flip(-1), features) for features in queries]
+        else:
+            queries = generator(output, encode=True)
         keys = generator(source, encode=True)
-        if mirrored:
-            queries = [features.flip(-1) for features in queries]
-        places = [torch.randperm(layer.shape[-2] * layer.shape[-1])[: c.nce_patches] for layer in keys]
+        places = [noise.choice(layer.shape[-2] * layer.shape[-1], c.nce_patches, size) for layer in keys]
         terms = [
             patch_nce_loss(query, key.detach(), c.nce_temperature)
             for query, key in zip(projector(queries, places), projector(keys, places), strict=True)
@@ -119,7 +123,7 @@ class CUT(OneWay):
 class PatchProjector(nn.Module):
     """For each layer a two-layer perceptron to the unit sphere in which patches are compared (section 3.2).
 
-    Layers of (batch, channels, height, width) and as many lists of places -> as many (batch, places, `width`).
+    Layers of (batch, channels, height, width) and places in each, (batch, places) -> as many (batch, places, `width`).
     """
 
     def __init__(self, channels: Sequence[int], width: int = 256):
@@ -131,6 +135,7 @@ class PatchProjector(nn.Module):
     def forward(self, features: list[torch.Tensor], places: list[torch.Tensor]) -> list[torch.Tensor]:
         projected = []
         for layer, values, place in zip(self.layers, features, places, strict=True):
-            patches = values.flatten(2)[..., place.to(values.device)].mT  # (batch, places, channels)
+            place = place.to(values.device)[:, None].expand(-1, values.shape[1], -1)
+            patches = values.flatten(2).gather(2, place).mT  # (batch, places, channels)
             projected.append(F.normalize(full_precision(layer(patches)), dim=-1, eps=1e-7))
         return projected

@@ -2,16 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from accelerate import Accelerator
 from PIL import Image
 from torch import nn
 
-from hfstyle.data.streams import UnpairedStream
+from hfstyle.data.streams import PictureStream
 from hfstyle.losses import l1_loss, total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
+from hfstyle.training.material import unpaired
+from hfstyle.training.method import Method
+from hfstyle.training.noise import Noise
 from hfstyle.training.perceptual import FeatureTerms
 from hfstyle.training.start import start_discriminator, start_generator, start_reverse_generator
 
@@ -24,6 +28,10 @@ class CycleGANTrainConfig(UnpairedConfig):
     """Weight of the cycle loss. (The paper: 10.)"""
     lambda_identity: float = 0.5
     """Weight of the identity loss as a part of --lambda-cycle; it keeps colours. (The paper: 0.5, for paintings.)"""
+    metric: Literal["kid", "content", "cycle"] = "kid"
+    """The step with the lowest is kept in best/. kid: distance between painted photos and the held-back paintings
+    (Binkowski et al. 2018), content: between painted photos and photos, both in VGG16 features; cycle: between photos
+    and what comes back."""
     cycle_noise: float = 0.0
     """Noise (standard deviation, of a range of 2) added to a picture before it is translated back, so that generators
     cannot hide the photo in invisible patterns (Bashkirova et al. 2019, arXiv:1908.01517)."""
@@ -33,8 +41,8 @@ class CycleGANTrainConfig(UnpairedConfig):
         self._at_least(0, "lambda_cycle", "lambda_identity", "cycle_noise")
 
 
-class CycleGAN:
-    """One training method: which networks, which optimisers, what one step minimises."""
+class CycleGAN(Method):
+    """Two directions, held together by cycle consistency."""
 
     Config = CycleGANTrainConfig
     name = "cyclegan"
@@ -43,16 +51,15 @@ class CycleGAN:
         "(CycleGAN, [arXiv:1703.10593](https://arxiv.org/abs/1703.10593))."
     )
     averaged = ("generator", "reverse_generator")
-    """Networks whose running mean is saved and sampled."""
     config: CycleGANTrainConfig
+    material = staticmethod(unpaired)
 
-    def __init__(self, config: CycleGANTrainConfig, accelerator: Accelerator, stream: UnpairedStream):
-        self.config = config
-        self.accelerator = accelerator
+    def __init__(self, config: CycleGANTrainConfig, accelerator: Accelerator, stream: PictureStream):
+        super().__init__(config, accelerator, stream)
         generator, discriminator = start_generator(config), start_discriminator(config)
         reverse_generator = start_reverse_generator(config, generator)
         reverse_discriminator = start_discriminator(config, "reverse/discriminator")
-        self.networks: dict[str, nn.Module] = {
+        self.networks = {
             "generator": generator,  # photo -> painting
             "reverse_generator": reverse_generator,  # painting -> photo
             "discriminator": discriminator,
@@ -68,7 +75,7 @@ class CycleGAN:
         )
         self.pools = {"paintings": self.paintings.pool, "photos": self.photos.pool}
 
-    def backward(self, batch: tuple[torch.Tensor, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
+    def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
         """Add the gradients of one batch, times `share`, and return its losses.
 
         Both gradients are taken at the weights before the step, as in the reference implementation, where the
@@ -76,7 +83,7 @@ class CycleGAN:
         """
         c = self.config
         generator, reverse_generator, discriminator, reverse_discriminator = self.networks.values()
-        photos, paintings = batch
+        photos, paintings = images
 
         # ---- generators; passes through one network go as one batch, which two cores like better
         set_requires_grad(False, discriminator, reverse_discriminator)
@@ -86,12 +93,12 @@ class CycleGAN:
         fake_paintings, *same_paintings = generator(inputs).split(size)
         inputs = torch.cat([paintings, photos]) if with_identity else paintings
         fake_photos, *same_photos = reverse_generator(inputs).split(size)
-        cycled_photos = reverse_generator(self._noisy(fake_paintings))
-        cycled_paintings = generator(self._noisy(fake_photos))
+        cycled_photos = reverse_generator(self._noisy(fake_paintings, noise))
+        cycled_paintings = generator(self._noisy(fake_photos, noise))
         losses = {
             # the discriminator of paintings takes it for one
-            "adversarial": self.paintings.generator_loss(discriminator, fake_paintings),
-            "adversarial_reverse": self.photos.generator_loss(reverse_discriminator, fake_photos),
+            "adversarial": self.paintings.generator_loss(discriminator, fake_paintings, noise),
+            "adversarial_reverse": self.photos.generator_loss(reverse_discriminator, fake_photos, noise),
             # there and back again is where it started
             "cycle": c.lambda_cycle * l1_loss(cycled_photos, photos),
             "cycle_reverse": c.lambda_cycle * l1_loss(cycled_paintings, paintings),
@@ -108,14 +115,26 @@ class CycleGAN:
         # ---- discriminators
         set_requires_grad(True, discriminator, reverse_discriminator)
         losses["discriminator"] = self.paintings.discriminator_loss(
-            discriminator, paintings, fake_paintings, photos if c.photo_negatives else None
+            discriminator, paintings, fake_paintings, noise, photos if c.photo_negatives else None
         )
-        losses["discriminator_reverse"] = self.photos.discriminator_loss(reverse_discriminator, photos, fake_photos)
+        losses["discriminator_reverse"] = self.photos.discriminator_loss(
+            reverse_discriminator, photos, fake_photos, noise
+        )
         self.accelerator.backward((losses["discriminator"] + losses["discriminator_reverse"]) * share)
         return {name: loss.detach() for name, loss in losses.items()}
 
-    def _noisy(self, images: torch.Tensor) -> torch.Tensor:
-        return images + self.config.cycle_noise * torch.randn_like(images) if self.config.cycle_noise else images
+    def _noisy(self, images: torch.Tensor, noise: Noise) -> torch.Tensor:
+        if not self.config.cycle_noise:
+            return images
+        return images + self.config.cycle_noise * noise.normal(*images.shape).to(images)
+
+    def evaluate(
+        self, networks: dict[str, nn.Module], images: list[torch.Tensor], noise: Noise
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Paintings of the photos, and how far from the photos these come back."""
+        photos = images[0]
+        fakes = networks["generator"](photos)
+        return fakes, {"cycle": (networks["reverse_generator"](fakes) - photos).abs().mean((1, 2, 3))}
 
     def sample(
         self, networks: dict[str, nn.Module], photos: list[Image.Image], paintings: list[Image.Image]

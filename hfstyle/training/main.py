@@ -11,7 +11,7 @@ from hfstyle.errors import HfstyleError
 from hfstyle.training.cut import CUT
 from hfstyle.training.cyclegan import CycleGAN
 from hfstyle.training.stylegram import StyleGram
-from hfstyle.training.trainer import Trainer
+from hfstyle.training.trainer import Trainer, dry_run
 
 METHODS = {method.name: method for method in (CycleGAN, CUT, StyleGram)}
 
@@ -33,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             description=method.Config.__doc__,
             args=arguments[1:],
         )
-        Trainer(method, config).train()
+        if config.dry_run:
+            dry_run(method, config)
+        else:
+            Trainer(method, config).train()
     except HfstyleError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -3,7 +3,7 @@
 import torch
 from accelerate import Accelerator
 
-from hfstyle.data.streams import UnpairedStream
+from hfstyle.data.streams import PictureStream
 from hfstyle.features import VGG16Features
 from hfstyle.losses import content_loss, gram_loss, gram_matrix
 
@@ -25,7 +25,7 @@ class FeatureTerms:
         stream: Where the paintings come from.
     """
 
-    def __init__(self, lambda_gram: float, lambda_content: float, stream: UnpairedStream, accelerator: Accelerator):
+    def __init__(self, lambda_gram: float, lambda_content: float, stream: PictureStream, accelerator: Accelerator):
         self.lambda_gram = lambda_gram
         self.lambda_content = lambda_content
         self.accelerator = accelerator
@@ -35,7 +35,7 @@ class FeatureTerms:
         if lambda_gram:
             with torch.no_grad():
                 for n in range(REFERENCE_CROPS):
-                    painting = stream.sample(n, domain=1).unsqueeze(0).to(accelerator.device)
+                    painting = stream.style(n).unsqueeze(0).to(accelerator.device)
                     for name, value in self.network(painting, STYLE_LAYERS).items():
                         self.style[name] = self.style.get(name, 0) + gram_matrix(value)[0] / REFERENCE_CROPS
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
-from torch import nn
 
-from hfstyle.data.streams import UnpairedStream
+from hfstyle.data.streams import PictureStream
 from hfstyle.losses import total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
-from hfstyle.training.one_way import OneWay
+from hfstyle.training.material import unpaired
+from hfstyle.training.method import Method
+from hfstyle.training.noise import Noise
 from hfstyle.training.perceptual import FeatureTerms
 from hfstyle.training.start import start_discriminator, start_generator
 
@@ -38,8 +39,8 @@ class StyleGramTrainConfig(UnpairedConfig):
         self._at_least(0, "lambda_adversarial")
 
 
-class StyleGram(OneWay):
-    """One training method: which networks, which optimisers, what one step minimises."""
+class StyleGram(Method):
+    """Adversarial, Gram-matrix style, feature content and total variation losses, one direction."""
 
     Config = StyleGramTrainConfig
     name = "stylegram"
@@ -48,28 +49,27 @@ class StyleGram(OneWay):
         "adversarial loss and Gram matrices ([arXiv:1603.08155](https://arxiv.org/abs/1603.08155))."
     )
     config: StyleGramTrainConfig
+    material = staticmethod(unpaired)
 
-    def __init__(self, config: StyleGramTrainConfig, accelerator: Accelerator, stream: UnpairedStream):
-        self.config = config
-        self.accelerator = accelerator
+    def __init__(self, config: StyleGramTrainConfig, accelerator: Accelerator, stream: PictureStream):
+        super().__init__(config, accelerator, stream)
         generator, discriminator = start_generator(config), start_discriminator(config)
-        self.networks: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
+        self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
         self.feature_terms = FeatureTerms(config.lambda_gram, config.lambda_content, stream, accelerator)
         self.paintings = Adversary(config.gan_loss, config.pool_size, config.diffaugment)
         self.pools = {"paintings": self.paintings.pool}
 
-    def backward(self, batch: tuple[torch.Tensor, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
-        """Add the gradients of one batch, times `share`, and return its losses."""
+    def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
         c = self.config
         generator, discriminator = self.networks.values()
-        photos, paintings = batch
+        photos, paintings = images
 
         set_requires_grad(False, discriminator)
         fakes = generator(photos)
         losses = {
             # the discriminator takes it for a painting
-            "adversarial": c.lambda_adversarial * self.paintings.generator_loss(discriminator, fakes),
+            "adversarial": c.lambda_adversarial * self.paintings.generator_loss(discriminator, fakes, noise),
             # no more noise than need be
             "total_variation": c.lambda_tv * total_variation(fakes),
             # texture of the paintings, content of the photo
@@ -79,7 +79,7 @@ class StyleGram(OneWay):
 
         set_requires_grad(True, discriminator)
         losses["discriminator"] = self.paintings.discriminator_loss(
-            discriminator, paintings, fakes, photos if c.photo_negatives else None
+            discriminator, paintings, fakes, noise, photos if c.photo_negatives else None
         )
         self.accelerator.backward(losses["discriminator"] * share)
         return {name: loss.detach() for name, loss in losses.items()}

@@ -3,84 +3,79 @@
 import contextlib
 import dataclasses
 import json
-import logging
-import math
-import os
-import pickle
 import shutil
-import signal
-import threading
+import statistics
+import tempfile
 import time
-import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from accelerate.tracking import get_available_trackers
-from accelerate.utils import gather_object, set_seed
+from accelerate.utils import broadcast, broadcast_object_list, gather_object, set_seed
 from PIL import Image
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from hfstyle.card import Card
-from hfstyle.data.augment import Augmentation
-from hfstyle.data.pictures import PictureFolder
-from hfstyle.data.streams import StepSampler, UnpairedStream
-from hfstyle.errors import CheckpointError, DataError, MissingExtraError, OptionError
+from hfstyle.data.streams import StepSampler
+from hfstyle.errors import CheckpointError, DataError, HfstyleError, OptionError
 from hfstyle.hub import create_repo, push_folder
 from hfstyle.images import contact_sheet, save_image, write_whole
-from hfstyle.training.config import UnpairedConfig
+from hfstyle.training.checkpoints import (
+    STATE_NAME,
+    checkpoints,
+    find_state,
+    reason,
+    remove_folder,
+    remove_leftovers,
+    replace_folder,
+    step_of,
+)
+from hfstyle.training.config import PictureConfig
+from hfstyle.training.machine import StopSignal, cores, is_out_of_memory, make_accelerator, peak_memory
+from hfstyle.training.method import Method
+from hfstyle.training.noise import Noise, mix
+from hfstyle.training.report import CARD_SAMPLES_NAME, METRICS_NAME, make_card, shell, write_curves
+from hfstyle.training.validation import Validation
 
-logger = logging.getLogger(__name__)
-
-STATE_NAME = "training_state.pt"
 OPTIONS_NAME = "options.json"
-METRICS_NAME = "metrics.jsonl"
-CARD_SAMPLES_NAME = "samples.jpg"
-SAMPLES = 6
-"""Photos, and paintings, on a sample sheet."""
-SAMPLE_SIDE = 384
-"""Shorter side, in pixels, at which photos of `--sample-photos` are painted."""
+BEST_NAME = "best"
+EVALUATION_NAME = "evaluation.json"
 
 
 class Trainer:
-    """Trains one method. `Trainer(CycleGAN, config).train()` leaves a folder that `from_pretrained` loads."""
+    """Trains one method. `Trainer(CycleGAN, config).train()` leaves a folder that `from_pretrained` loads.
 
-    def __init__(self, method_class: type, config: UnpairedConfig):
+    Several processes share each step: every one computes the gradients of its own samples, then all take the mean.
+    Random numbers belong to samples and losses are means over samples, so N processes do what one does with N times
+    the batch, but for batch norm, dropout and image pools, which are each process's own.
+    """
+
+    def __init__(self, method_class: type[Method], config: PictureConfig):
         config.check()
         self.config = config
         self.about = config.about_text()
-        self.accelerator = _accelerator(config)
-        if self.accelerator.num_processes == 1:
-            # `accelerate launch` gives a CPU process one thread unless told otherwise.
-            torch.set_num_threads(config.threads or _cores())
-        elif config.threads:
-            torch.set_num_threads(config.threads)
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cudnn.deterministic = True
+        self.accelerator = make_accelerator(config)
         self.main = self.accelerator.is_main_process
         self.output = Path(config.output)
-        self.resume_from: Path | None = None
-        state = self._find_state()
-        with self.accelerator.main_process_first():
-            # The pictures come first: a wrong folder should not cost the time to build networks.
-            self._read_pictures()
-        self._make_output()
-        if self.main and config.push_to_hub:
-            # Whoever is not logged in should hear it now, not after days.
-            create_repo(config.push_to_hub, private=config.private or None)
+        # On several machines only the first may have the files.
+        found = self._on_main(lambda: find_state(self.output, config.resume))
+        self.resume_from, state = found or (None, None)
+        # The pictures come first: a wrong folder should not cost the time to build networks.
+        self.material = method_class.material(config, quiet=not self.main)
+        self._on_main(self._make_output)
         set_seed(config.seed)  # the first weights
         # A checkpoint holds all networks: what the training once started from may be gone, or be another by now.
         restart = self.resume_from is not None and config.init_from is not None
         start = dataclasses.replace(config, init_from=str(self.resume_from)) if restart else config
-        self.method = method_class(start, self.accelerator, self.stream)
-        self.raw: dict[str, nn.Module] = dict(self.method.networks)
-        for name, network in self.raw.items():
-            self.method.networks[name] = self.accelerator.prepare(network)
+        self.method = method_class(start, self.accelerator, self.material.stream)
+        self.networks = self.method.networks
+        for network in self.networks.values():
+            # To its device and into mixed precision. Gradients are averaged here (see `_share_gradients`), because
+            # DistributedDataParallel takes one forward pass a step for granted, and renames parameters.
+            self.accelerator.prepare_model(network, evaluation_mode=True)
         self.optimizers = {}
         self.base_rates = {}  # not in the optimisers, whose state would bring back the old ones on --resume
         for name, parameters in self.method.optimizers.items():
@@ -89,92 +84,155 @@ class Trainer:
             self.base_rates[name] = lr
             self.optimizers[name] = self.accelerator.prepare(adam)
         self.averages = {
-            name: AveragedModel(self.raw[name], multi_avg_fn=self._average, use_buffers=True)
+            name: AveragedModel(self.networks[name], multi_avg_fn=self._average, use_buffers=True)
             for name in self.method.averaged
             if config.ema
         }
         self.step = 0
+        self.samples = 0
+        """Samples seen by all processes, and so the number of the next."""
+        self.evaluations: dict[str, Any] = {"last": None, "best": None, "without_gain": 0}
+        """Step and measures of the newest and of the best evaluation, and how many there have been since."""
+        self.timings: dict[str, list[float]] = {}
         if state is not None:
             self._load_state(state)
+        self._share_weights()
+        self.validation = None
+        if config.eval_every and self.main:
+            self.validation = Validation(self.material, config.eval_samples, self.accelerator)
         if self.main:
             with write_whole(self.output / OPTIONS_NAME) as file:
                 file.write(self.config.to_json().encode())
             precision = {"no": "float32"}.get(self.accelerator.mixed_precision, self.accelerator.mixed_precision)
             processes = f"{self.accelerator.num_processes} processes, " if self.accelerator.num_processes > 1 else ""
             print(
-                f"{len(self.photos)} photos, {len(self.paintings)} paintings; training in {precision} on "
-                f"{self.accelerator.device.type}, {processes}{torch.get_num_threads()} threads"
+                f"{self.material.described}; training in {precision} on {self.accelerator.device.type}, "
+                f"{processes}{torch.get_num_threads()} threads"
             )
 
     def train(self) -> None:
-        """Run to `max_steps`, then save and, where asked, push."""
+        """Run to `max_steps`, or until evaluations bring nothing new; then save and, where asked, push."""
+        try:
+            self._train()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OptionError(
+                f"out of memory at step {self.step + 1}: try a smaller --batch-size (--gradient-accumulation makes up "
+                "for it), --crop, --ngf or --ndf, or --mixed-precision bf16"
+            ) from error
+
+    def _train(self) -> None:
         config = self.config
-        sums: dict[str, torch.Tensor] = {}
-        counted, since = 0, time.monotonic()
+        since_log: list[dict[str, torch.Tensor]] = []
         metrics = self._open_metrics()
         bar = tqdm(
             total=config.max_steps, initial=self.step, unit="step", dynamic_ncols=True, smoothing=0.05,
             disable=not self.main, desc=f"training {self.output.name}",
         )  # fmt: skip
-        with bar, metrics, _StopSignal(self.accelerator) as stop:
+        with bar, metrics, StopSignal(self.accelerator) as stop:
             batches = iter(self._loader())  # here, so that Ctrl-C does not end the processes that load pictures
-            while self.step < config.max_steps:
-                self._set_rates()
-                # Noise follows from the step, so there is no random state to save.
-                torch.manual_seed(_mix(config.seed, self.step, self.accelerator.process_index))
-                for _ in range(config.gradient_accumulation):
-                    batch = [images.to(self.accelerator.device) for images in next(batches)]
-                    losses = self.method.backward(batch, 1 / config.gradient_accumulation)
-                    for name, loss in losses.items():
-                        sums[name] = sums.get(name, 0) + loss
-                    counted += 1
-                for optimizer in self.optimizers.values():
-                    optimizer.step()
-                    optimizer.zero_grad(set_to_none=True)
-                for name, average in self.averages.items():
-                    average.update_parameters(self.raw[name])
-                self.step += 1
+            while not self._done():
+                with self._timed("step"):
+                    since_log.append(self._take_step(batches))
                 bar.update()
-                last = self.step == config.max_steps
+                evaluate = config.eval_every and (_due(self.step, config.eval_every) or self._done())
+                measured = self._evaluate(bar) if evaluate else {}
+                last = self._done()
                 stopped = stop.asked()
-                save = last or stopped or _due(self.step, config.checkpoint_every)
+                gained = bool(measured) and self.evaluations["best"]["step"] == self.step
+                save = last or stopped or gained or _due(self.step, config.checkpoint_every)
                 # Losses are looked at before every checkpoint, so that none holds numbers that are no numbers.
-                if save or _due(self.step, config.log_every):
-                    means = {name: value.item() / counted for name, value in sums.items()}
-                    seconds = (time.monotonic() - since) * config.gradient_accumulation / counted
-                    self._log(metrics, bar, means, seconds)
-                    sums, counted, since = {}, 0, time.monotonic()
+                if save or measured or _due(self.step, config.log_every):
+                    self._log(metrics, bar, since_log, measured)
+                    since_log = []
                 if _due(self.step, config.sample_every) or (last and config.sample_every):
                     self._write_samples()
                 if save:
-                    self._save_checkpoint()
+                    with self._timed("checkpoint"):
+                        self._save_checkpoint()
                 if stopped and not last:
                     raise KeyboardInterrupt(f"stopped at step {self.step} and saved; go on with --resume latest")
         self._finish()
 
-    # ---- data ----
-    def _read_pictures(self) -> None:
-        c = self.config
-        quiet = not self.main
-        self.photos = PictureFolder(c.source, short_side=c.resize[1], quiet=quiet)
-        self.paintings = PictureFolder(c.target, c.inner_crop, short_side=c.resize[1], quiet=quiet)
-        shown = PictureFolder(c.sample_photos, short_side=SAMPLE_SIDE, quiet=True) if c.sample_photos else self.photos
-        self.sample_photos = _spread(shown, SAMPLES)
-        self.sample_paintings = _spread(self.paintings, SAMPLES)
-        photo_crops = Augmentation(c.crop, c.resize, c.flip)
-        painting_crops = Augmentation(c.crop, c.resize, c.flip, c.aspect_jitter)
-        self.stream = UnpairedStream(self.photos, self.paintings, photo_crops, painting_crops, c.seed)
+    def _take_step(self, batches: Iterator[list[torch.Tensor]]) -> dict[str, torch.Tensor]:
+        """One step of all optimisers; returns its losses."""
+        config, parts = self.config, self.config.gradient_accumulation
+        self._set_rates()
+        # What is not drawn for a sample, such as dropout, follows from the step: there is no random state to save.
+        torch.manual_seed(mix(config.seed, self.step, self.accelerator.process_index))
+        sums: dict[str, torch.Tensor] = {}
+        for _ in range(parts):
+            numbers, *images = next(batches)
+            images = [image.to(self.accelerator.device) for image in images]
+            losses = self.method.backward(images, Noise(config.seed, numbers.tolist()), 1 / parts)
+            for name, loss in losses.items():
+                sums[name] = sums.get(name, 0) + loss / parts
+            self.samples += len(numbers) * self.accelerator.num_processes
+        self._share_gradients()
+        for optimizer in self.optimizers.values():
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        for name, average in self.averages.items():
+            average.update_parameters(self.networks[name])
+        self.step += 1
+        return sums
 
+    def _done(self) -> bool:
+        patience = self.config.early_stop
+        return self.step >= self.config.max_steps or 0 < patience <= self.evaluations["without_gain"]
+
+    # ---- processes ----
+    def _on_main(self, work: Callable[[], Any]) -> Any:
+        """What the main process finds, or the error that it meets, in all processes."""
+        if self.accelerator.num_processes == 1:
+            return work()
+        result: Any = None
+        if self.main:
+            try:
+                result = work()
+            except HfstyleError as error:
+                result = error
+        (result,) = broadcast_object_list([result])
+        if isinstance(result, HfstyleError):
+            raise result
+        return result
+
+    def _share_weights(self) -> None:
+        """The main process's weights in all: on another processor even the same seed may draw other digits."""
+        if self.accelerator.num_processes > 1:
+            modules = [*self.networks.values(), *self.averages.values()]
+            for tensor in (tensor for module in modules for tensor in module.state_dict().values()):
+                tensor.copy_(broadcast(tensor))
+
+    def _share_gradients(self) -> None:
+        """The mean of all processes' gradients in each, as one flat tensor, which travels fastest."""
+        if self.accelerator.num_processes == 1:
+            return
+        gradients = [
+            parameter.grad
+            for optimizer in self.optimizers.values()
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
+        ]
+        flat = torch.cat([gradient.ravel() for gradient in gradients])
+        flat = self.accelerator.reduce(flat, "mean")
+        for gradient, shared in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(shared.view_as(gradient))
+
+    # ---- data ----
     def _loader(self) -> DataLoader:
         c = self.config
-        processes = self.accelerator.num_processes
-        a_step = c.batch_size * c.gradient_accumulation
-        sampler = StepSampler(self.step, c.max_steps, a_step, self.accelerator.process_index, processes)
+        batches = (c.max_steps - self.step) * c.gradient_accumulation
+        sampler = StepSampler(
+            self.samples, batches, c.batch_size, self.accelerator.process_index, self.accelerator.num_processes
+        )
         # Beside other devices, processes are spawned, and each would get a copy of all pictures.
         on_gpu = self.accelerator.device.type == "cuda"
-        workers = c.num_workers if c.num_workers is not None else (min(8, _cores()) if on_gpu else 0)
+        workers = c.num_workers if c.num_workers is not None else (min(8, cores()) if on_gpu else 0)
         return DataLoader(
-            self.stream, batch_size=c.batch_size, sampler=sampler, num_workers=workers, pin_memory=on_gpu,
+            self.material.stream, batch_size=c.batch_size, sampler=sampler, num_workers=workers, pin_memory=on_gpu,
             persistent_workers=workers > 0,
         )  # fmt: skip
 
@@ -194,23 +252,52 @@ class Trainer:
             else:
                 average.copy_(weight)
 
+    # ---- measuring ----
+    def _evaluate(self, bar: tqdm) -> dict[str, float]:
+        """Measure the averaged networks; the same answer in all processes."""
+
+        def measure() -> dict[str, float]:
+            with self._timed("evaluation"):
+                return self.validation(self.method, self._averaged())
+
+        measured = self._on_main(measure)
+        by = self.config.metric
+        best = self.evaluations["best"]
+        newest = {"step": self.step, **measured}
+        gained = best is None or measured[by] < best[by]
+        self.evaluations = {
+            "last": newest,
+            "best": newest if gained else best,
+            "without_gain": 0 if gained else self.evaluations["without_gain"] + 1,
+        }
+        if self.main:
+            numbers = ", ".join(f"{name} {value:.4f}" for name, value in measured.items())
+            bar.write(f"step {self.step}: {numbers}{f' (the best {by} so far)' if gained else ''}")
+        return measured
+
+    @contextlib.contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.timings.setdefault(what, []).append(time.perf_counter() - start)
+
     # ---- what is written ----
     def _make_output(self) -> None:
-        if not self.main:
-            return
         try:
             self.output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OptionError(f"cannot make the folder {self.output}: {error.strerror}") from error
-        for leftover in self.output.glob(".checkpoint-*"):
-            shutil.rmtree(leftover, ignore_errors=True)  # a checkpoint that a kill cut short
+        remove_leftovers(self.output)
+        if self.config.push_to_hub:
+            # Whoever is not logged in should hear it now, not after days.
+            create_repo(self.config.push_to_hub, private=self.config.private or None)
 
     def _open_metrics(self) -> Any:
         """The metrics log, without what a killed run wrote after the checkpoint that this one goes on from."""
         if not self.main:
             return contextlib.nullcontext()
         if self.config.track != "none":
-            self.accelerator.init_trackers("hfstyle", {k: _shell(v) for k, v in self.config.changed().items()})
+            self.accelerator.init_trackers("hfstyle", {k: shell(v) for k, v in self.config.changed().items()})
         path = self.output / METRICS_NAME
         kept = []
         if self.resume_from is not None and path.exists():
@@ -222,14 +309,22 @@ class Trainer:
             file.write("".join(kept).encode())
         return path.open("a")
 
-    def _log(self, metrics: Any, bar: tqdm, means: dict[str, float], seconds: float) -> None:
-        if not all(math.isfinite(value) for value in means.values()):
-            broken = ", ".join(name for name, value in means.items() if not math.isfinite(value))
-            raise self._diverged(f"the loss is no longer a number at step {self.step} ({broken})")
+    def _log(self, metrics: Any, bar: tqdm, steps: list[dict[str, torch.Tensor]], measured: dict[str, float]) -> None:
+        """The mean losses since the last time, over all processes."""
+        names = list(steps[0])
+        values = torch.stack([torch.stack([losses[name].float() for name in names]) for losses in steps])
+        values = self.accelerator.reduce(values, "mean").double().cpu()  # (steps, losses)
+        for row, step in zip(values, range(self.step - len(steps) + 1, self.step + 1), strict=True):
+            if not row.isfinite().all():
+                broken = [name for name, fine in zip(names, row.isfinite(), strict=True) if not fine]
+                raise self._diverged(f"the loss is no longer a number at step {step} ({', '.join(broken)})")
         if not self.main:
             return
+        means = dict(zip(names, values.mean(0).tolist(), strict=True))
         rates = {f"lr_{name}": group["lr"] for name, o in self.optimizers.items() for group in o.param_groups}
         record = {"step": self.step, **{name: round(value, 5) for name, value in means.items()}, **rates}
+        record |= {name: round(value, 6) for name, value in measured.items()}
+        seconds = statistics.mean(self.timings["step"][-len(steps) :])
         metrics.write(json.dumps({**record, "seconds_per_step": round(seconds, 4)}) + "\n")
         metrics.flush()
         self.accelerator.log({name: value for name, value in record.items() if name != "step"}, step=self.step)
@@ -239,75 +334,102 @@ class Trainer:
         )
 
     def _diverged(self, what: str) -> CheckpointError:
-        return CheckpointError(f"{what}; the last checkpoint is good: resume from it with a lower --lr")
+        kept = checkpoints(self.output)
+        if not kept:
+            return CheckpointError(f"{what}, before the first checkpoint: start again with a lower --lr")
+        return CheckpointError(
+            f"{what}; the last good checkpoint is {kept[-1].name}: go on from it with --resume latest and a lower --lr"
+        )
 
     def _averaged(self) -> dict[str, nn.Module]:
         """The networks as they are saved and shown: averaged where there is an average."""
         return {
             name: self.averages[name].module if name in self.averages else network
-            for name, network in self.raw.items()
+            for name, network in self.networks.items()
         }
 
     def _write_samples(self) -> None:
-        if not self.main:
-            return
-        folder = self.output / "samples"
-        folder.mkdir(exist_ok=True)
-        save_image(contact_sheet(self._sample_rows()), folder / f"step-{self.step:07d}.jpg")
+        if self.main:
+            with self._timed("samples"):
+                folder = self.output / "samples"
+                folder.mkdir(exist_ok=True)
+                save_image(contact_sheet(self._sample_rows()), folder / f"step-{self.step:07d}.jpg")
 
     def _sample_rows(self) -> list[list[Image.Image]]:
         networks = self._averaged()
         was_training = {name: network.training for name, network in networks.items()}
         for network in networks.values():
             network.eval()
-        rows = self.method.sample(networks, self.sample_photos, self.sample_paintings)
+        rows = self.method.sample(networks, self.material.photos, self.material.paintings)
         for name, network in networks.items():
             network.train(was_training[name])
         return rows
 
     def _save_checkpoint(self) -> None:
-        for name, network in self.raw.items():  # a finite loss may still have had gradients that were not
+        for name, network in self.networks.items():  # a finite loss may still have had gradients that were not
             if not all(parameter.isfinite().all() for parameter in network.parameters()):
                 raise self._diverged(f"the weights of {name} are no longer numbers at step {self.step}")
         own = {name: [image.cpu() for image in pool.images] for name, pool in self.method.pools.items()}
         pools = gather_object([own])
-        if self.main:
-            final = self.output / f"checkpoint-{self.step}"
-            partial = self.output / f".checkpoint-{self.step}"
+        self._on_main(lambda: self._write_checkpoint(pools))
+
+    def _write_checkpoint(self, pools: list[dict[str, list[torch.Tensor]]]) -> None:
+        final = self.output / f"checkpoint-{self.step}"
+        partial = self.output / f".checkpoint-{self.step}"
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            if self.evaluations["last"] is not None and self.evaluations["last"]["step"] == self.step:
+                write_curves(self.output)
+            partial.mkdir()
+            self.method.save_pretrained(self._averaged(), partial, card=self._card(partial))
+            with write_whole(partial / STATE_NAME) as file:
+                torch.save(self._state(pools), file)
+            replace_folder(partial, final)  # under its name a checkpoint is always whole
+            self._keep_best(final)
+        except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
             shutil.rmtree(partial, ignore_errors=True)
-            try:
-                partial.mkdir()
-                self.method.save_pretrained(self._averaged(), partial, card=str(self._card()))
-                with write_whole(partial / STATE_NAME) as file:
-                    torch.save(self._state(pools), file)
-                if final.exists():
-                    _remove(final)
-                os.replace(partial, final)  # under its name a checkpoint is always whole
-            except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
-                shutil.rmtree(partial, ignore_errors=True)
-                kept = checkpoints(self.output)
-                raise CheckpointError(
-                    f"cannot write the checkpoint of step {self.step} ({_reason(error)}); the last good one is "
-                    f"{kept[-1].name if kept else 'none'}: make room, then go on with --resume latest"
-                ) from error
-            self._tidy(self.config.checkpoints_limit)
-        self.accelerator.wait_for_everyone()
+            kept = checkpoints(self.output)
+            raise CheckpointError(
+                f"cannot write the checkpoint of step {self.step} ({reason(error)}); the last good one is "
+                f"{kept[-1].name if kept else 'none'}: make room, then go on with --resume latest"
+            ) from error
+        self._tidy(self.config.checkpoints_limit)
+
+    def _keep_best(self, checkpoint: Path) -> None:
+        """Copy the model of the best evaluation's checkpoint to best/, with its figures and a sheet.
+
+        Only ever from a checkpoint: so after a kill, best/ is never of a step that the resumed run has yet to take.
+        """
+        best, folder = self.evaluations["best"], self.output / BEST_NAME
+        if best is None or best["step"] != step_of(checkpoint):
+            return
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            if json.loads((folder / EVALUATION_NAME).read_text())["step"] == best["step"]:
+                return
+        partial = self.output / f".{BEST_NAME}"
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(checkpoint, partial, ignore=shutil.ignore_patterns(STATE_NAME))
+        save_image(contact_sheet(self._sample_rows()), partial / "sheet.jpg")
+        with write_whole(partial / EVALUATION_NAME) as file:
+            file.write((json.dumps(best, indent=2) + "\n").encode())
+        replace_folder(partial, folder)
 
     def _tidy(self, limit: int) -> None:
         """Keep the newest checkpoints up to this step. Later ones are damaged, or of a course that was left."""
         found = checkpoints(self.output)
-        kept = [path for path in found if _step_of(path) <= self.step][-limit:]
+        kept = [path for path in found if step_of(path) <= self.step][-limit:]
         for path in found:
             if path not in kept:
                 with contextlib.suppress(OSError):
-                    _remove(path)
+                    remove_folder(path)
 
     def _finish(self) -> None:
         """The model at the top of the output folder; of the checkpoints only the last stays, to train on from."""
         if self.main:
-            if self.config.sample_photos is not None:
-                save_image(contact_sheet(self._sample_rows()[:2], cell=384), self.output / CARD_SAMPLES_NAME)
-            self.method.save_pretrained(self._averaged(), self.output, card=str(self._card()))
+            write_curves(self.output)
+            if count := self.method.publishable_rows:
+                save_image(contact_sheet(self._sample_rows()[:count], cell=384), self.output / CARD_SAMPLES_NAME)
+            self.method.save_pretrained(self._averaged(), self.output, card=self._card(self.output))
             self._tidy(1)
             print(f"the model is in {self.output}")
             if self.config.push_to_hub:
@@ -318,85 +440,33 @@ class Trainer:
                 print(f"pushed: {url}")
         self.accelerator.end_training()
 
-    def _card(self) -> Card:
-        c = self.config
-        title = c.title or self.output.name
-        command = f"accelerate launch train.py {self.method.name} " + " ".join(
-            f"--{name.replace('_', '-')} {_shell(value)}" if not isinstance(value, bool)
-            else f"--{'' if value else 'no-'}{name.replace('_', '-')}"
-            for name, value in c.changed().items()
-            if name not in ("resume", "about", "title", "push_to_hub", "private")
-        )  # fmt: skip
-        sections = [("Training data", self._data_sentence())]
-        if self.about:
-            sections.insert(0, ("The style", self.about))
-        sections.append(("Training", f"{self.step} steps of:\n\n```bash\n{command}\n```"))
-        if c.init_from:
-            sections.append(("Started from", f"the weights of `{_shell(c.init_from)}`."))
-        return Card(
-            title=title,
-            summary=self.method.summary,
-            name=c.push_to_hub or self.output.name,
-            license=c.license,
-            tags=[self.method.name],
-            # The other sheets show the pictures that it learnt from, which may not be the user's to publish.
-            samples=CARD_SAMPLES_NAME if (self.output / CARD_SAMPLES_NAME).exists() else None,
-            sections=sections,
-        )
-
-    def _data_sentence(self) -> str:
-        return f"{len(self.photos)} photographs and {len(self.paintings)} paintings."
+    def _card(self, folder: Path) -> str:
+        pictures = self.material.described
+        return str(make_card(self.config, self.method, folder, self.step, pictures, self.evaluations, self.about))
 
     # ---- resuming ----
     def _state(self, pools: list[dict[str, list[torch.Tensor]]]) -> dict[str, Any]:
         return {
             "step": self.step,
-            "networks": {name: network.state_dict() for name, network in self.raw.items()},
+            "samples": self.samples,
+            "networks": {name: network.state_dict() for name, network in self.networks.items()},
             "averages": {name: average.state_dict() for name, average in self.averages.items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "pools": pools,
             "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler is not None else None,  # fp16
-            "pictures": [self.photos.fingerprint, self.paintings.fingerprint],
+            "pictures": self.material.fingerprints,
+            "evaluations": self.evaluations,
         }
-
-    def _find_state(self) -> dict[str, Any] | None:
-        """The state to resume from, or None for a fresh start; `resume_from` becomes its folder."""
-        resume = self.config.resume
-        found = checkpoints(self.output)
-        if resume is None:
-            if found:
-                raise OptionError(
-                    f"{self.output} holds a training already: go on with --resume latest, or choose another --output"
-                )
-            return None
-        if resume != "latest":
-            if not Path(resume, STATE_NAME).is_file():
-                raise CheckpointError(f"{resume} is not a checkpoint: it has no {STATE_NAME}")
-            self.resume_from = Path(resume)
-            return _read_state(self.resume_from)
-        for folder in reversed(found):
-            try:
-                state = _read_state(folder)
-            except CheckpointError as error:
-                logger.warning("%s; trying the one before", error)
-                continue
-            self.resume_from = folder
-            return state
-        if found:
-            raise CheckpointError(f"none of the checkpoints in {self.output} can be read")
-        if self.main:
-            print(f"no checkpoint in {self.output} yet, starting afresh")
-        return None
 
     def _load_state(self, state: dict[str, Any]) -> None:
         folder = self.resume_from
-        if state["pictures"] != [self.photos.fingerprint, self.paintings.fingerprint]:
-            raise DataError(f"the pictures of --source or --target are not those that {folder} was trained on")
+        if state["pictures"] != self.material.fingerprints:
+            raise DataError(f"the pictures are not those that {folder} was trained on: resume with the same ones")
         if state["step"] > self.config.max_steps:
             step = state["step"]
             raise OptionError(f"{folder} is at step {step} already, past --max-steps {self.config.max_steps}")
         try:
-            for name, network in self.raw.items():
+            for name, network in self.networks.items():
                 network.load_state_dict(state["networks"][name])
             for name, average in self.averages.items():
                 average.load_state_dict(state["averages"][name])
@@ -404,67 +474,63 @@ class Trainer:
                 optimizer.load_state_dict(state["optimizers"][name])
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(
-                f"{folder} does not fit this training ({_reason(error)}): resume with the options it was trained with"
+                f"{folder} does not fit this training ({reason(error)}): resume with the options it was trained with"
             ) from error
         if self.accelerator.scaler is not None and state["scaler"] is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         pools = state["pools"][self.accelerator.process_index % len(state["pools"])]
         for name, pool in self.method.pools.items():
             pool.images = [image.to(self.accelerator.device) for image in pools[name]]
-        self.step = state["step"]
+        self.step, self.samples = state["step"], state["samples"]
+        self.evaluations = state["evaluations"]
         if self.main:
             print(f"going on from {folder} at step {self.step}")
+            if folder.parent == self.output:
+                self._keep_best(folder)
 
 
-class _StopSignal:
-    """Ctrl-C, or the SIGTERM of a cluster, ends the training after the step; a second one ends it at once."""
-
-    def __init__(self, accelerator: Accelerator):
-        self.accelerator = accelerator
-        self.received = False
-        self.before: dict[int, Any] = {}
-
-    def __enter__(self) -> "_StopSignal":
-        if threading.current_thread() is threading.main_thread():  # others cannot catch signals
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self.before[number] = signal.signal(number, self._receive)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def _receive(self, *_: object) -> None:
-        if self.received:
-            raise KeyboardInterrupt("stopped at once; go on from the last checkpoint with --resume latest")
-        self.received = True
-
-    def asked(self) -> bool:
-        """Whether any process was asked to stop, the same answer in each, so that all stop at the same step."""
-        if self.accelerator.num_processes == 1:
-            return self.received
-        received = torch.tensor(float(self.received), device=self.accelerator.device)
-        return bool(self.accelerator.reduce(received, "sum") > 0)
-
-
-def _read_state(folder: Path) -> dict[str, Any]:
-    """The contents of a checkpoint's state file, every byte of it checked."""
-    path = folder / STATE_NAME
-    try:
-        with zipfile.ZipFile(path) as archive:  # torch.load does not look at the checksums
-            if (damaged := archive.testzip()) is not None:
-                raise CheckpointError(f"{folder} is damaged (at {damaged})")
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        names = ("step", "networks", "averages", "optimizers", "pools", "pictures")
-        return {"scaler": state.get("scaler"), **{name: state[name] for name in names}}
-    except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{folder} is damaged ({_reason(error)})") from error
+def dry_run(method_class: type[Method], config: PictureConfig) -> None:
+    """Two steps of everything in a folder that is thrown away, then what the whole would cost."""
+    with tempfile.TemporaryDirectory() as folder:
+        trial = dataclasses.replace(
+            config,
+            output=Path(folder) / config.output.name,
+            max_steps=3,  # the first is slow, and not counted
+            log_every=1,
+            checkpoint_every=2,
+            sample_every=2 if config.sample_every else 0,
+            eval_every=2 if config.eval_every else 0,
+            early_stop=0,
+            resume=None,
+            push_to_hub=None,
+            track="none",
+        )
+        trainer = Trainer(method_class, trial)
+        trainer.train()
+    times = {what: min(seconds[-2:]) for what, seconds in trainer.timings.items()}
+    counts = {
+        "step": config.max_steps,
+        "evaluation": config.max_steps / config.eval_every if config.eval_every else 0,
+        "samples": config.max_steps / config.sample_every if config.sample_every else 0,
+        "checkpoint": config.max_steps / config.checkpoint_every if config.checkpoint_every else 1,
+    }
+    total = sum(counts[what] * seconds for what, seconds in times.items())
+    memory = peak_memory(trainer.accelerator.device)
+    if trainer.main:
+        each = ", ".join(f"{what} {seconds:.2f} s" for what, seconds in times.items())
+        print(
+            f"dry run: {each}\n{config.max_steps} steps take about {_duration(total)}; peak memory of each process "
+            f"{memory / 2**30:.1f} GiB"
+        )
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return f"{next(iter(str(error).splitlines()), type(error).__name__):.150}"
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    units = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
+    first = next((i for i, (count, _) in enumerate(units) if count), 3)
+    return " ".join(f"{count} {unit}" for count, unit in units[first : first + 2])
 
 
 def rate_factor(step: int, max_steps: int, decay_start: float) -> float:
@@ -473,78 +539,5 @@ def rate_factor(step: int, max_steps: int, decay_start: float) -> float:
     return 1.0 if step < first else max(0.0, (max_steps - step) / max(max_steps - first, 1))
 
 
-def checkpoints(output: Path) -> list[Path]:
-    """The checkpoint folders of a run, oldest first."""
-    found = [path for path in output.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit()]
-    return sorted(found, key=_step_of)
-
-
-def _step_of(checkpoint: Path) -> int:
-    return int(checkpoint.name.removeprefix("checkpoint-"))
-
-
-def _remove(checkpoint: Path) -> None:
-    """Delete a checkpoint. A kill half way must not leave half of one under its name."""
-    hidden = checkpoint.with_name(f".{checkpoint.name}-old")
-    shutil.rmtree(hidden, ignore_errors=True)
-    os.replace(checkpoint, hidden)
-    shutil.rmtree(hidden, ignore_errors=True)
-
-
-def _accelerator(config: UnpairedConfig) -> Accelerator:
-    track = None if config.track == "none" else config.track
-    precision = config.mixed_precision
-    on_cpu = config.cpu or not (torch.cuda.is_available() or torch.backends.mps.is_available())
-    if precision == "fp16" and on_cpu:
-        raise OptionError("--mixed-precision fp16 does nothing on a CPU; use bf16, or no")
-    if precision == "auto":
-        if on_cpu:
-            # Older versions of torch cannot tell; float32 is then only slower.
-            capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-            bf16 = capabilities.get("avx512_bf16", False) or capabilities.get("amx_bf16", False)
-        else:
-            # Older GPUs, such as the T4 of free notebooks, only imitate it, slowly.
-            bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-        precision = "bf16" if bf16 else "no"
-    if track and track not in get_available_trackers():  # accelerate would only warn, and track nothing
-        if track == "wandb":
-            raise OptionError("--track wandb needs one more package: pip install wandb")
-        raise MissingExtraError(f"--track {track}", "train")
-    # A notebook may train twice with different precisions; accelerate alone would refuse the second.
-    AcceleratorState._reset_state()
-    try:
-        return Accelerator(mixed_precision=precision, cpu=config.cpu, log_with=track, project_dir=str(config.output))
-    except (ImportError, ValueError) as error:
-        raise OptionError(str(error).splitlines()[0]) from error
-
-
-def _cores() -> int:
-    """The cores that this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
-
-
-def _mix(*numbers: int) -> int:
-    """One seed from several numbers, so that neighbouring steps have unrelated noise."""
-    mixed = 0
-    for number in numbers:
-        mixed = (mixed * 6364136223846793005 + number + 1442695040888963407) % 2**63
-    return mixed
-
-
-def _spread(folder: PictureFolder, count: int) -> list[Image.Image]:
-    """Up to `count` pictures, evenly spread through a folder."""
-    count = min(count, len(folder))
-    return [folder[round(i * (len(folder) - 1) / max(count - 1, 1))] for i in range(count)]
-
-
-def _shell(value: Any) -> str:
-    """An option's value for the card's command; of a path only its end, since the rest is nobody's business."""
-    if isinstance(value, tuple):
-        return " ".join(map(str, value))
-    if isinstance(value, str) and Path(value).is_dir():
-        value = Path(value)
-    return "/".join(value.parts[-2:]) if isinstance(value, Path) else str(value)

@@ -1,0 +1,121 @@
+"""The machine that trains: its processor or GPU, its cores and memory, and its wish to stop."""
+
+import os
+import resource
+import signal
+import sys
+import threading
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.tracking import get_available_trackers
+from accelerate.utils import DistributedType
+
+from hfstyle.errors import MissingExtraError, OptionError
+from hfstyle.training.config import TrainConfig
+
+PLAIN = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+"""How processes may work together: by averaging gradients."""
+
+
+def make_accelerator(config: TrainConfig) -> Accelerator:
+    """The accelerator that the options ask for, and torch set up for runs that can be repeated.
+
+    Raises:
+        OptionError: The machine cannot do what is asked.
+        MissingExtraError: A tracker is not installed.
+    """
+    track = None if config.track == "none" else config.track
+    precision = config.mixed_precision
+    on_cpu = config.cpu or not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    if precision == "fp16" and on_cpu:
+        raise OptionError("--mixed-precision fp16 does nothing on a CPU; use bf16, or no")
+    if precision == "auto":
+        if on_cpu:
+            # Older versions of torch cannot tell; float32 is then only slower.
+            capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+            bf16 = capabilities.get("avx512_bf16", False) or capabilities.get("amx_bf16", False)
+        else:
+            # Older GPUs, such as the T4 of free notebooks, only imitate it, slowly.
+            bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = "bf16" if bf16 else "no"
+    if track and track not in get_available_trackers():  # accelerate would only warn, and track nothing
+        if track == "wandb":
+            raise OptionError("--track wandb needs one more package: pip install wandb")
+        raise MissingExtraError(f"--track {track}", "train")
+    # A notebook may train twice with different precisions; accelerate alone would refuse the second.
+    AcceleratorState._reset_state()
+    try:
+        accelerator = Accelerator(
+            mixed_precision=precision, cpu=config.cpu, log_with=track, project_dir=str(config.output)
+        )
+    except (ImportError, ValueError) as error:
+        raise OptionError(str(error).splitlines()[0]) from error
+    if accelerator.distributed_type not in PLAIN:
+        raise OptionError(
+            f"these networks are small: training shares them whole between processes, without "
+            f"{accelerator.distributed_type.value}; choose plain multi-GPU in `accelerate config`"
+        )
+    if accelerator.num_processes == 1:
+        # `accelerate launch` gives a CPU process one thread unless told otherwise.
+        torch.set_num_threads(config.threads or cores())
+    elif config.threads:
+        torch.set_num_threads(config.threads)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    return accelerator
+
+
+def cores() -> int:
+    """The cores that this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most memory that this process has taken so far, in bytes: of the GPU where there is one."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error means that memory was not enough, which each device says in its own way."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("out of memory", "can't allocate memory", "could not create a memory object")
+    )
+
+
+class StopSignal:
+    """Ctrl-C, or the SIGTERM of a cluster, ends the training after the step; a second one ends it at once."""
+
+    def __init__(self, accelerator: Accelerator):
+        self.accelerator = accelerator
+        self.received = False
+        self.before: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopSignal":
+        if threading.current_thread() is threading.main_thread():  # others cannot catch signals
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _receive(self, *_: object) -> None:
+        if self.received:
+            raise KeyboardInterrupt("stopped at once; go on from the last checkpoint with --resume latest")
+        self.received = True
+
+    def asked(self) -> bool:
+        """Whether any process was asked to stop, the same answer in each, so that all stop at the same step."""
+        if self.accelerator.num_processes == 1:
+            return self.received
+        received = torch.tensor(float(self.received), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(received, "sum") > 0)

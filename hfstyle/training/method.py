@@ -1,0 +1,82 @@
+"""What all training methods have, and do unless they know better."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from accelerate import Accelerator
+from PIL import Image
+from torch import nn
+
+from hfstyle.data.streams import PictureStream
+from hfstyle.training.adversary import ImagePool
+from hfstyle.training.config import TrainConfig
+from hfstyle.training.material import Material
+from hfstyle.training.noise import Noise
+
+
+class Method:
+    """One training method: which networks, which optimisers, what one step minimises.
+
+    A subclass sets the class variables, fills `networks` and `optimizers` in `__init__`, and writes `backward`.
+    """
+
+    Config: ClassVar[type[TrainConfig]]
+    """Its options; the docstring's first line is its help."""
+    name: ClassVar[str]
+    """`train.py NAME`."""
+    summary: ClassVar[str]
+    """First sentence of the model card."""
+    averaged: ClassVar[tuple[str, ...]] = ("generator",)
+    """Networks whose running mean is saved, sampled and measured."""
+
+    networks: dict[str, nn.Module]
+    """All that learns, by name; saved in every checkpoint."""
+    optimizers: dict[str, list[nn.Parameter]]
+    """`generators` and `discriminators`: what each optimiser moves."""
+    pools: dict[str, ImagePool]
+    """Past fakes, saved in every checkpoint."""
+
+    def __init__(self, config: TrainConfig, accelerator: Accelerator, stream: PictureStream):
+        self.config = config
+        self.accelerator = accelerator
+        self.pools = {}
+
+    @staticmethod
+    def material(config: TrainConfig, quiet: bool) -> Material:
+        """The pictures that it learns from."""
+        raise TypeError("a method says what it learns from")
+
+    def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
+        """Add the gradients of one batch, times `share`, and return its weighted losses.
+
+        Args:
+            images: The tensors of the stream's samples, each (batch, 3, crop, crop) in [-1, 1].
+            noise: All random numbers, so that a batch in parts is the batch as a whole.
+            share: Part of the step that this batch is.
+        """
+        raise TypeError("a method says what it minimises")
+
+    def evaluate(
+        self, networks: dict[str, nn.Module], images: list[torch.Tensor], noise: Noise
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Pictures made from held-back ones, and further measures: name -> (batch,), the lower the better."""
+        return networks["generator"](images[0]), {}
+
+    def sample(
+        self, networks: dict[str, nn.Module], photos: list[Image.Image], paintings: list[Image.Image]
+    ) -> list[list[Image.Image]]:
+        """Rows of a sample sheet, those that `publishable_rows` counts first."""
+        return [photos, [networks["generator"].stylize(photo) for photo in photos], paintings]
+
+    @property
+    def publishable_rows(self) -> int:
+        """How many of a sample sheet's first rows may be shown to anybody."""
+        return 2 if self.config.sample_photos is not None else 0
+
+    def save_pretrained(
+        self, networks: dict[str, nn.Module], folder: Path, card: str | None, dtype: torch.dtype | None = None
+    ) -> None:
+        """Write the generator at the top, its discriminator in `discriminator/`."""
+        networks["discriminator"].save_pretrained(folder / "discriminator", dtype=dtype, card="")
+        networks["generator"].save_pretrained(folder, dtype=dtype, card=card)

@@ -1,0 +1,137 @@
+"""What a training tells people: its model card, its figures as a table and as curves."""
+
+import csv
+import io
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hfstyle.card import Card
+from hfstyle.images import write_whole
+from hfstyle.training.config import TrainConfig
+
+logger = logging.getLogger(__name__)
+
+METRICS_NAME = "metrics.jsonl"
+TABLE_NAME = "metrics.csv"
+CURVES_NAME = "curves.png"
+CARD_SAMPLES_NAME = "samples.jpg"
+MEASURES = {
+    "kid": "KID between the pictures made and pictures of the style (VGG16 features)",
+    "content": "content distance between painting and photo (VGG16 relu3_3, relative)",
+    "cycle": "mean absolute error after there and back again, of a range of 2",
+    "l1": "mean absolute error to the picture that belongs to the input, of a range of 2",
+}
+"""What a training measures, in words; of all the lower is the better."""
+
+
+def write_curves(output: Path) -> None:
+    """`metrics.csv` and `curves.png` from `metrics.jsonl`."""
+    records = [json.loads(line) for line in (output / METRICS_NAME).read_text().splitlines()]
+    if not records:
+        return
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    table = io.StringIO()
+    writer = csv.DictWriter(table, columns)
+    writer.writeheader()
+    writer.writerows(records)
+    with write_whole(output / TABLE_NAME) as file:
+        file.write(table.getvalue().encode())
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        logger.info("no %s: pip install 'hfstyle[train]'", CURVES_NAME)
+        return
+    measures = [name for name in columns if name in MEASURES]
+    losses = [name for name in columns if name not in (*MEASURES, "step", "seconds_per_step")]
+    losses = [name for name in losses if not name.startswith("lr_")]
+    panels = [losses, *([name] for name in measures)]
+    figure = Figure(figsize=(6 * len(panels), 4.5), layout="constrained")
+    for axes, names in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for name in names:
+            points = [(record["step"], record[name]) for record in records if name in record]
+            axes.plot(*zip(*points, strict=True), label=name, linewidth=1, marker="." if len(names) == 1 else None)
+        axes.set_xlabel("step")
+        if names is losses:
+            axes.set_title("losses, as weighted")
+            if all(value > 0 for record in records for name, value in record.items() if name in losses):
+                axes.set_yscale("log")
+            axes.legend(fontsize="small")
+        else:
+            axes.set_title(f"{names[0]}, on held-back pictures")
+        axes.grid(alpha=0.3)
+    with write_whole(output / CURVES_NAME) as file:
+        figure.savefig(file, format="png", dpi=110)
+
+
+def make_card(
+    config: TrainConfig,
+    method: Any,
+    folder: Path,
+    step: int,
+    pictures: str,
+    evaluations: Mapping[str, Any],
+    about: str,
+) -> Card:
+    """The model card of a training.
+
+    Args:
+        method: The training method; its `name` and `summary` are used.
+        folder: Where the card is to lie: it shows the samples and curves that lie there.
+        step: Steps done.
+        pictures: What it learnt from, in words.
+        evaluations: See `Trainer.evaluations`.
+        about: Markdown about the style.
+    """
+    command = f"accelerate launch train.py {method.name} " + " ".join(
+        f"--{name.replace('_', '-')} {shell(value)}" if not isinstance(value, bool)
+        else f"--{'' if value else 'no-'}{name.replace('_', '-')}"
+        for name, value in config.changed().items()
+        if name not in ("resume", "about", "title", "push_to_hub", "private")
+    )  # fmt: skip
+    sections = [("Training data", f"{pictures[0].upper()}{pictures[1:]}.")]
+    if about:
+        sections.insert(0, ("The style", about))
+    training = f"{step} steps of:\n\n```bash\n{command}\n```"
+    if (folder / CURVES_NAME).exists():
+        training += f"\n\n![Losses and measures by step]({CURVES_NAME})"
+    sections.append(("Training", training))
+    if evaluations["last"] is not None:
+        sections.append(("Figures", _figures(evaluations, config)))
+    if config.init_from:
+        sections.append(("Started from", f"the weights of `{shell(config.init_from)}`."))
+    return Card(
+        title=config.title or config.output.name,
+        summary=method.summary,
+        name=config.push_to_hub or config.output.name,
+        license=config.license,
+        tags=[method.name],
+        # The other sheets show the pictures that it learnt from, which may not be the user's to publish.
+        samples=CARD_SAMPLES_NAME if (folder / CARD_SAMPLES_NAME).exists() else None,
+        sections=sections,
+    )
+
+
+def _figures(evaluations: Mapping[str, Any], config: TrainConfig) -> str:
+    last, best = evaluations["last"], evaluations["best"]
+    rows = [f"| {MEASURES[name]} | {last[name]:.4f} | {best[name]:.4f} |" for name in MEASURES if name in last]
+    return "\n".join(
+        [
+            f"On {config.eval_samples} crops of {config.crop} pixels; the lower the better. These choose between the "
+            "steps of one training; they are no judgement of the style.\n",
+            f"| | step {last['step']}, this model | step {best['step']}, the best by {config.metric} |",
+            "|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def shell(value: Any) -> str:
+    """An option's value for the card's command; of a path only its end, since the rest is nobody's business."""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    if isinstance(value, str) and Path(value).exists():
+        value = Path(value)
+    return "/".join(value.parts[-2:]) if isinstance(value, Path) else str(value)
