@@ -13,6 +13,7 @@ _HOMES = {
     "CycleGANGenerator": "hfstyle.generators.cyclegan",
     "HfstyleError": "hfstyle.errors",
     "PatchGANDiscriminator": "hfstyle.discriminators",
+    "Pix2PixGenerator": "hfstyle.generators.unet",
     "PreTrainedModel": "hfstyle.hub",
     "bundled_models": "hfstyle.assets",
     "read_image": "hfstyle.images",
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from hfstyle.discriminators import PatchGANDiscriminator
     from hfstyle.errors import HfstyleError
     from hfstyle.generators.cyclegan import CycleGANGenerator
+    from hfstyle.generators.unet import Pix2PixGenerator
     from hfstyle.hub import PreTrainedModel
     from hfstyle.images import read_image
 

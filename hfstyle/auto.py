@@ -6,10 +6,11 @@ from typing import Any
 from hfstyle.discriminators import PatchGANDiscriminator
 from hfstyle.errors import ConfigError
 from hfstyle.generators.cyclegan import CycleGANGenerator
+from hfstyle.generators.unet import Pix2PixGenerator
 from hfstyle.hub import CLASS_KEY, CONFIG_NAME, ModelFiles, PreTrainedModel
 
 MODEL_CLASSES: dict[str, type[PreTrainedModel]] = {
-    cls.__name__: cls for cls in (CycleGANGenerator, PatchGANDiscriminator)
+    cls.__name__: cls for cls in (CycleGANGenerator, Pix2PixGenerator, PatchGANDiscriminator)
 }
 
 

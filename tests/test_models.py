@@ -16,14 +16,21 @@ from hfstyle.auto import MODEL_CLASSES
 from hfstyle.errors import ConfigError, HfstyleError, ModelNotFoundError, OptionError, WeightsError
 from hfstyle.hub import CONFIG_NAME, WEIGHTS_NAME
 
+# Of each class, a small model and the largest that its config allows.
 TINY = {
     "CycleGANGenerator": {"ngf": 4, "n_blocks": 1},
     "PatchGANDiscriminator": {"ndf": 4, "n_layers": 2},
+    "Pix2PixGenerator": {"ngf": 4, "n_downs": 3},
+}
+LARGEST = {
+    "CycleGANGenerator": {"ngf": 512, "n_blocks": 64},
+    "PatchGANDiscriminator": {"ndf": 512, "n_layers": 6},
+    "Pix2PixGenerator": {"ngf": 512, "n_downs": 10},
 }
 
 
 def test_every_class_is_in_the_suite():
-    assert TINY.keys() == MODEL_CLASSES.keys()
+    assert TINY.keys() == LARGEST.keys() == MODEL_CLASSES.keys()
 
 
 @pytest.fixture(params=sorted(MODEL_CLASSES))
@@ -233,8 +240,7 @@ def test_no_config_crashes_the_reader(config):
 
 
 def test_an_absurd_config_costs_no_memory(folder, model, tmp_path):
-    largest = {"ngf": 512, "n_blocks": 64} if isinstance(model, CycleGANGenerator) else {"ndf": 512, "n_layers": 6}
-    edit_config(folder, **largest)
+    edit_config(folder, **LARGEST[type(model).__name__])
     script = """if True:
         import resource, sys
         resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
