@@ -17,6 +17,8 @@ from hfstyle.images import ImageSource, keep_color, read_image, split_alpha, to_
 class ImageToImageModel(PreTrainedModel):
     """A network from pictures in [-1, 1] to pictures in [-1, 1], and all that a user needs to never see a tensor."""
 
+    pipeline_tag = "image-to-image"
+
     size_multiple: int = 1
     """Height and width that the network takes without cropping are multiples of this."""
     min_size: int = 1

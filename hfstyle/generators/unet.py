@@ -32,9 +32,9 @@ class Pix2PixConfig(ModelConfig):
     """Dropout of one half on the way up, where the map is smallest, while training: the paper's noise. Evaluation mode
     has none, so that a photo has one painting."""
     upsample: Literal["transpose", "resize"] = "transpose"
-    """How it grows back: transposed convolutions as in the paper, or, but for the innermost, nearest-neighbour resizing
-    before a convolution, which leaves no checkerboard (Odena et al. 2016, "Deconvolution and checkerboard artifacts").
-    """
+    """How it grows back: transposed convolutions as in the paper, or (but for the innermost) nearest-neighbour
+    resizing before a convolution, which leaves no checkerboard (Odena et al. 2016, "Deconvolution and checkerboard
+    artifacts")."""
 
 
 class Pix2PixGenerator(ImageToImageModel):
