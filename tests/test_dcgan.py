@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
-from hfstyle import DCGANGenerator
+from hfstyle import DCGANDiscriminator, DCGANGenerator, Pix2PixGenerator
 from hfstyle.errors import ConfigError, OptionError
 from hfstyle.generators.dcgan import slerp
+from hfstyle.training.adversary import init_weights
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +174,23 @@ def test_other_types(model, tmp_path, dtype):
     other = DCGANGenerator.from_pretrained(tmp_path, dtype=dtype).generate(seed=1)[0]
     difference = np.asarray(other, int) - np.asarray(model.generate(seed=1)[0], int)
     assert np.abs(difference).max() <= 8
+
+
+@pytest.mark.parametrize(
+    "cls,options",
+    [
+        (DCGANGenerator, {"latent_dim": 32, "ngf": 32, "image_size": 32}),
+        (Pix2PixGenerator, {"ngf": 32, "n_downs": 5}),
+        (DCGANDiscriminator, {"ndf": 32, "image_size": 32}),
+    ],
+)
+def test_initial_weights_are_those_of_the_paper(cls, options):
+    torch.manual_seed(0)
+    network = init_weights(cls(**options), norms=True)
+    norms = [m for m in network.modules() if isinstance(m, (nn.BatchNorm2d, nn.InstanceNorm2d))]
+    scales = torch.cat([norm.weight for norm in norms])
+    assert abs(scales.mean() - 1) < 0.01 and abs(scales.std() - 0.02) < 0.003
+    assert all((norm.bias == 0).all() for norm in norms)
+    convolutions = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
+    weights = torch.cat([convolution.weight.ravel() for convolution in convolutions])
+    assert abs(weights.mean()) < 1e-3 and abs(weights.std() - 0.02) < 1e-3
