@@ -11,8 +11,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "AutoModel": "hfstyle.auto",
     "CycleGANGenerator": "hfstyle.generators.cyclegan",
+    "DCGANDiscriminator": "hfstyle.discriminators",
+    "DCGANGenerator": "hfstyle.generators.dcgan",
     "HfstyleError": "hfstyle.errors",
     "PatchGANDiscriminator": "hfstyle.discriminators",
+    "Pix2PixGenerator": "hfstyle.generators.unet",
+    "PixelDiscriminator": "hfstyle.discriminators",
     "PreTrainedModel": "hfstyle.hub",
     "bundled_models": "hfstyle.assets",
     "read_image": "hfstyle.images",
@@ -23,9 +27,11 @@ __all__ = ["__version__", *_HOMES]
 if TYPE_CHECKING:
     from hfstyle.assets import bundled_models
     from hfstyle.auto import AutoModel
-    from hfstyle.discriminators import PatchGANDiscriminator
+    from hfstyle.discriminators import DCGANDiscriminator, PatchGANDiscriminator, PixelDiscriminator
     from hfstyle.errors import HfstyleError
     from hfstyle.generators.cyclegan import CycleGANGenerator
+    from hfstyle.generators.dcgan import DCGANGenerator
+    from hfstyle.generators.unet import Pix2PixGenerator
     from hfstyle.hub import PreTrainedModel
     from hfstyle.images import read_image
 

@@ -3,13 +3,23 @@
 import os
 from typing import Any
 
-from hfstyle.discriminators import PatchGANDiscriminator
+from hfstyle.discriminators import DCGANDiscriminator, PatchGANDiscriminator, PixelDiscriminator
 from hfstyle.errors import ConfigError
 from hfstyle.generators.cyclegan import CycleGANGenerator
+from hfstyle.generators.dcgan import DCGANGenerator
+from hfstyle.generators.unet import Pix2PixGenerator
 from hfstyle.hub import CLASS_KEY, CONFIG_NAME, ModelFiles, PreTrainedModel
 
 MODEL_CLASSES: dict[str, type[PreTrainedModel]] = {
-    cls.__name__: cls for cls in (CycleGANGenerator, PatchGANDiscriminator)
+    cls.__name__: cls
+    for cls in (
+        CycleGANGenerator,
+        Pix2PixGenerator,
+        DCGANGenerator,
+        PatchGANDiscriminator,
+        PixelDiscriminator,
+        DCGANDiscriminator,
+    )
 }
 
 

@@ -7,7 +7,12 @@ import yaml
 from jinja2 import Environment
 
 LIBRARY_NAME = "hfstyle"
-PIPELINE_TAG = "image-to-image"
+
+USES = {
+    "image-to-image": 'model.stylize("photo.jpg").save("painting.png")',
+    "unconditional-image-generation": 'model.generate(seed=0)[0].save("painting.png")',
+}
+"""What a model is for, in the Hub's words, and the line of Python that does it."""
 
 _TEMPLATE = Environment(keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
 ---
@@ -29,8 +34,8 @@ _TEMPLATE = Environment(keep_trailing_newline=True, trim_blocks=True, lstrip_blo
 from hfstyle import AutoModel
 
 model = AutoModel.from_pretrained("{{ name }}")
-{% if image_to_image %}
-model.stylize("photo.jpg").save("painting.png")
+{% if use %}
+{{ use }}
 {% endif %}
 ```
 {% for heading, text in sections %}
@@ -56,28 +61,33 @@ class Card:
     samples: str | None = None
     """Path of a picture inside the repository that shows what the model does."""
     samples_caption: str = "Photographs and what the model makes of them."
-    image_to_image: bool = True
+    pipeline_tag: str | None = "image-to-image"
+    """One of `USES`, or None for a model that makes no pictures. See `PreTrainedModel.pipeline_tag`."""
     sections: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     """Further headings with their text, in Markdown."""
 
     def __str__(self) -> str:
+        styles = [] if self.pipeline_tag == "unconditional-image-generation" else ["style-transfer"]
         front_matter: dict[str, Any] = {
             "library_name": LIBRARY_NAME,
-            "pipeline_tag": PIPELINE_TAG,
+            "pipeline_tag": self.pipeline_tag,
             "license": self.license,
-            "tags": list(dict.fromkeys([*self.tags, "gan", "style-transfer", LIBRARY_NAME])),
+            "tags": list(dict.fromkeys([*self.tags, "gan", *styles, LIBRARY_NAME])),
         }
+        if self.pipeline_tag is None:
+            del front_matter["pipeline_tag"]
         if self.datasets:
             front_matter["datasets"] = self.datasets
         if self.samples:
             front_matter["widget"] = [{"text": self.samples_caption, "output": {"url": self.samples}}]
         values = dataclasses.asdict(self) | {
-            "front_matter": yaml.safe_dump(front_matter, sort_keys=False, allow_unicode=True)
+            "front_matter": yaml.safe_dump(front_matter, sort_keys=False, allow_unicode=True),
+            "use": USES.get(self.pipeline_tag),
         }
         return _TEMPLATE.render(values)
 
 
-def default_card(class_name: str, name: str = "owner/name") -> str:
+def default_card(class_name: str, pipeline_tag: str | None, name: str = "owner/name") -> str:
     """The card of a model of which nothing is known but its class, and what `from_pretrained` takes."""
     return str(
         Card(
@@ -85,6 +95,6 @@ def default_card(class_name: str, name: str = "owner/name") -> str:
             name=name,
             summary=f"A `{class_name}` made with hfstyle.",
             tags=[class_name.removesuffix("Generator").removesuffix("Discriminator").lower()],
-            image_to_image=class_name.endswith("Generator"),
+            pipeline_tag=pipeline_tag,
         )
     )

@@ -5,6 +5,7 @@ import dataclasses
 import glob
 import io
 import json
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -56,7 +57,8 @@ class Stylize:
 
         model = AutoModel.from_pretrained(self.style, device=_device(self.device))
         if not hasattr(model, "stylize"):
-            raise OptionError(f"{self.style} is a {type(model).__name__}, which does not make pictures")
+            why = "takes no photo; see hfstyle imagine" if hasattr(model, "generate") else "does not make pictures"
+            raise OptionError(f"{self.style} is a {type(model).__name__}, which {why}")
         done, failed = [], False
         for job in tqdm(jobs, unit="photo", disable=None if len(jobs) > 1 else True):
             start = time.perf_counter()
@@ -91,6 +93,87 @@ class Stylize:
         if self.json:
             print(json.dumps(done, indent=2))
         return 2 if failed else 0
+
+
+@dataclass
+class Imagine:
+    """Make pictures out of nothing but chance, with a model that needs no photo (DCGAN)."""
+
+    model: Annotated[Positional[str], arg(metavar="MODEL")]
+    """A folder with a model, or a Hub repository (owner/name)."""
+    output: Annotated[str | None, arg(aliases=["-o"])] = None
+    """A file for one sheet of all pictures, a folder for a file a picture, or - for a sheet on standard output (PNG).
+    None given: a sheet MODEL-SEED.png in the working folder."""
+    number: Annotated[int, arg(aliases=["-n"])] = 16
+    """How many pictures."""
+    seed: int = 0
+    """Which pictures: the same seed, the same pictures."""
+    walk: int | None = None
+    """Another seed: walk from the first picture of --seed to the first of this one."""
+    truncation: float | None = None
+    """Cut chance off beyond this many standard deviations: less variety, fewer failures. 2 is mild, 0.5 strong."""
+    device: str | None = None
+    """cpu, cuda, mps ...; chosen by itself where not given."""
+    overwrite: bool = False
+    """Replace files that exist."""
+    json: bool = False
+    """Print what was done as JSON."""
+
+    def run(self) -> int:
+        if self.number < 1:
+            raise OptionError(f"--number must be at least 1, not {self.number}")
+        if self.walk is not None and self.number < 2:
+            raise OptionError("a walk has at least 2 pictures; give --number")
+        if self.json and self.output == STDIO:
+            raise OptionError("--json and a picture cannot both go to standard output; give -o a file")
+        outputs = self._outputs()
+        _refuse_existing(outputs, self.overwrite)
+        from hfstyle.auto import AutoModel
+        from hfstyle.images import MAX_PIXELS, contact_sheet, encode_image, save_image
+
+        model = AutoModel.from_pretrained(self.model, device=_device(self.device))
+        if not hasattr(model, "generate"):
+            why = "needs a photo; see hfstyle stylize" if hasattr(model, "stylize") else "does not make pictures"
+            raise OptionError(f"{self.model} is a {type(model).__name__}, which {why}")
+        is_sheet = len(outputs) < self.number or outputs == [STDIO]
+        if is_sheet and self.number * model.config.image_size**2 > MAX_PIXELS:
+            raise OptionError(f"{self.number} pictures are too many for one sheet; give -o a folder")
+        if self.walk is None:
+            pictures = model.generate(self.number, self.seed, self.truncation)
+        else:
+            pictures = model.interpolate(self.seed, self.walk, self.number, self.truncation)
+        if is_sheet:
+            columns = math.ceil(math.sqrt(self.number))
+            rows = [pictures[start : start + columns] for start in range(0, self.number, columns)]
+            pictures = [contact_sheet(rows, cell=model.config.image_size)]
+        for picture, output in zip(pictures, outputs, strict=True):
+            if output == STDIO:
+                buffer = io.BytesIO()
+                encode_image(picture, buffer)
+                sys.stdout.buffer.write(buffer.getvalue())
+                continue
+            _make_folder(Path(output).parent)
+            try:
+                save_image(picture, output, overwrite=self.overwrite)
+            except FileExistsError as error:
+                raise OptionError(f"{output} exists; pass --overwrite to replace it") from error
+            if not self.json:
+                print(output)
+        if self.json:
+            done = {"model": self.model, "pictures": outputs, "number": self.number, "seed": self.seed}
+            print(json.dumps(done | {"walk": self.walk, "truncation": self.truncation}, indent=2))
+        return 0
+
+    def _outputs(self) -> list[str]:
+        """The file of the sheet, or of each picture."""
+        name = f"{_named(Path(self.model)).name}-{self.seed}"
+        name += f"-{self.walk}" if self.walk is not None else ""
+        if self.output is None:
+            return [f"{name}.png"]
+        if self.output == STDIO or (Path(self.output).suffix and not _is_folder(self.output)):
+            return [self.output]
+        digits = len(str(self.number - 1))
+        return [str(Path(self.output, f"{name}-{index:0{digits}}.png")) for index in range(self.number)]
 
 
 @dataclass
@@ -138,7 +221,7 @@ class App:
         return 0
 
 
-COMMANDS = {"stylize": Stylize, "info": Info, "app": App}
+COMMANDS = {"stylize": Stylize, "imagine": Imagine, "info": Info, "app": App}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -192,7 +275,7 @@ def _plan(options: Stylize) -> list[_Job]:
                 # A folder of its own: else a second run would stylise the paintings of the first.
                 base = path.parent if relative is None else (_beside(given, style) / relative).parent
                 output = str(base / name)
-            elif several or Path(options.output).is_dir() or options.output.endswith("/"):
+            elif several or _is_folder(options.output):
                 output = str(Path(options.output, relative or path.name).parent / name)
             else:
                 output = options.output
@@ -202,12 +285,20 @@ def _plan(options: Stylize) -> list[_Job]:
     outputs = [job.output for job in jobs]
     if twice := next((output for output in outputs if outputs.count(output) > 1), None):
         raise OptionError(f"two photos would both become {twice}; stylise them into different folders")
-    if not options.overwrite and (
-        existing := [output for output in outputs if output != STDIO and Path(output).exists()]
-    ):
+    _refuse_existing(outputs, options.overwrite)
+    return jobs
+
+
+def _refuse_existing(outputs: list[str], overwrite: bool) -> None:
+    existing = [output for output in outputs if output != STDIO and Path(output).exists()]
+    if existing and not overwrite:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise OptionError(f"{existing[0]} exists{more}; pass --overwrite to replace it")
-    return jobs
+
+
+def _is_folder(given: str) -> bool:
+    """Whether an output names a folder, which need not exist yet."""
+    return given.endswith("/") or Path(given).is_dir()
 
 
 def _expand(given: str) -> list[tuple[Path, Path | None]]:

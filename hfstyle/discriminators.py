@@ -1,28 +1,26 @@
-"""Discriminators: networks that tell a style's pictures from imitations, patch by patch."""
+"""Discriminators: networks that tell a style's pictures from imitations, patch by patch or as a whole."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import nn
 
+from hfstyle.errors import OptionError
 from hfstyle.hub import ModelConfig, PreTrainedModel, ranged
 from hfstyle.images import ImageSource, read_image, split_alpha, to_tensor
 from hfstyle.stylize import fit_pixels
 
 
 @dataclass(frozen=True)
-class PatchGANConfig(ModelConfig):
+class DiscriminatorConfig(ModelConfig):
     in_channels: int = ranged(3, 1, 64)
-    """Channels of the input; 3 is RGB."""
+    """Channels of the input; 3 is RGB, 6 a photo and its painting, one behind the other."""
     ndf: int = ranged(64, 1, 512)
     """Channels after the first convolution; doubled by each of the next, up to eight times as many."""
-    n_layers: int = ranged(3, 1, 6)
-    """Convolutions of stride 2: 3 sees patches of 70x70 pixels, 1 of 16x16, 5 of 286x286."""
-    norm: Literal["instance", "batch"] = "instance"
-    """Normalisation between the convolutions."""
     gan_loss: Literal["lsgan", "log", "hinge"] = "lsgan"
     """The adversarial loss it was trained with, which says what its outputs mean."""
 
@@ -41,11 +39,74 @@ class StyleScore:
         return Image.fromarray((self.map * 255).round().astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
 
 
-class PatchGANDiscriminator(PreTrainedModel):
+class Discriminator(PreTrainedModel):
+    """What all of them are: (batch, in_channels, height, width) in [-1, 1] -> (batch, 1, rows, columns), a number for
+    each patch; a conditional one is given the photo's channels, then the painting's."""
+
+    config: DiscriminatorConfig
+
+    min_size: int = 1
+    """The smallest height and width from which at least one patch and one value to normalise is left."""
+
+    @torch.inference_mode()
+    def score(
+        self, image: ImageSource, condition: ImageSource | None = None, max_pixels: int = 1_000_000
+    ) -> StyleScore:
+        """How much a picture looks like the style that this network has learnt, and where.
+
+        A style has a scale: compare pictures of one size only, near that of the training pictures.
+
+        Args:
+            image: A PIL image, a path, the bytes of a file or an open file.
+            condition: The photo that the picture was made from, for a discriminator that judges both together. With
+                `in_channels=6` both are in colour, with 4 the photo is grey, with 2 both.
+            max_pixels: A larger picture is made smaller first.
+
+        Raises:
+            ImageError: A picture cannot be read.
+            OptionError: A conditional discriminator lacks its photo, another is given one.
+        """
+        channels = {2: (1, 1), 4: (1, 3), 6: (3, 3)}.get(self.config.in_channels)  # of condition and picture
+        if channels is None and condition is not None:
+            raise OptionError("this discriminator judges a picture by itself: leave condition out")
+        if channels is not None and condition is None:
+            raise OptionError("this discriminator judges a painting beside its photo: score(image, condition=photo)")
+        picture, _ = split_alpha(read_image(image))
+        if channels is None:
+            pixels = to_tensor(self._fit(picture, max_pixels), self.config.in_channels)
+        else:
+            photo, _ = split_alpha(read_image(condition))
+            photo = photo.resize(picture.size, Image.Resampling.LANCZOS)
+            pairs = zip((photo, picture), channels, strict=True)
+            pixels = torch.cat([to_tensor(self._fit(one, max_pixels), count) for one, count in pairs])
+        patches = self(pixels.unsqueeze(0).to(self.device, self.dtype))[0, 0].float()
+        # What the losses drive real and imitated patches to: lsgan 1 and 0, hinge beyond 1 and -1, log a logit.
+        patches = {
+            "lsgan": lambda x: x.clamp(0, 1),
+            "log": torch.sigmoid,
+            "hinge": lambda x: (x / 2 + 0.5).clamp(0, 1),
+        }[self.config.gan_loss](patches)
+        return StyleScore(patches.mean().item(), patches.cpu().numpy())
+
+    def _fit(self, picture: Image.Image, max_pixels: int) -> Image.Image:
+        """The picture at a size that the network takes."""
+        width, height = fit_pixels(picture.size, max_pixels)
+        return picture.resize((max(width, self.min_size), max(height, self.min_size)), Image.Resampling.LANCZOS)
+
+
+@dataclass(frozen=True)
+class PatchGANConfig(DiscriminatorConfig):
+    n_layers: int = ranged(3, 1, 6)
+    """Convolutions of stride 2: 3 sees patches of 70x70 pixels, 1 of 16x16, 5 of 286x286."""
+    norm: Literal["instance", "batch"] = "instance"
+    """Normalisation between the convolutions."""
+
+
+class PatchGANDiscriminator(Discriminator):
     """C64-C128-C256-C512 and a 1-channel convolution, kernels of 4 (Isola et al. 2017, arXiv:1611.07004, 6.1.2).
 
     (batch, in_channels, height, width) in [-1, 1] -> (batch, 1, rows, columns), a number for each overlapping patch.
-    With `n_layers=3` height and width are at least 24.
+    With `n_layers=3` height and width are at least 24. `in_channels=6` is pix2pix's, which sees the photo too.
     """
 
     Config = PatchGANConfig
@@ -57,41 +118,95 @@ class PatchGANDiscriminator(PreTrainedModel):
         widths = [min(2**i, 8) * c.ndf for i in range(c.n_layers + 1)]
         layers = [nn.Conv2d(c.in_channels, c.ndf, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
         for i, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
-            stride = 2 if i < c.n_layers - 1 else 1
-            layers += [
-                nn.Conv2d(inputs, outputs, 4, stride=stride, padding=1, bias=c.norm != "batch"),
-                nn.BatchNorm2d(outputs) if c.norm == "batch" else nn.InstanceNorm2d(outputs),
-                nn.LeakyReLU(0.2, inplace=True),
-            ]
+            layers += _block(inputs, outputs, c.norm, kernel=4, stride=2 if i < c.n_layers - 1 else 1, padding=1)
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, padding=1))
 
     @property
     def min_size(self) -> int:
-        """The smallest height and width from which at least one patch and one value to normalise is left."""
         return 2 ** (self.config.n_layers) * 3
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.layers(x)
 
-    @torch.inference_mode()
-    def score(self, image: ImageSource, max_pixels: int = 1_000_000) -> StyleScore:
-        """How much a picture looks like the style that this network has learnt, and where.
 
-        A style has a scale: compare pictures of one size only, near that of the training pictures.
+@dataclass(frozen=True)
+class PixelConfig(DiscriminatorConfig):
+    norm: Literal["instance", "batch"] = "instance"
+    """Normalisation between the convolutions."""
 
-        Args:
-            image: A PIL image, a path, the bytes of a file or an open file.
-            max_pixels: A larger picture is made smaller first.
-        """
-        picture, _ = split_alpha(read_image(image))
-        width, height = fit_pixels(picture.size, max_pixels)
-        picture = picture.resize((max(width, self.min_size), max(height, self.min_size)), Image.Resampling.LANCZOS)
-        pixels = to_tensor(picture, self.config.in_channels).unsqueeze(0).to(self.device, self.dtype)
-        patches = self(pixels)[0, 0].float()
-        # What the losses drive real and imitated patches to: lsgan 1 and 0, hinge beyond 1 and -1, log a logit.
-        patches = {
-            "lsgan": lambda x: x.clamp(0, 1),
-            "log": torch.sigmoid,
-            "hinge": lambda x: (x / 2 + 0.5).clamp(0, 1),
-        }[self.config.gan_loss](patches)
-        return StyleScore(patches.mean().item(), patches.cpu().numpy())
+
+class PixelDiscriminator(Discriminator):
+    """C64-C128 and a 1-channel convolution, kernels of 1: a PatchGAN of 1x1 patches (Isola et al. 2017, 6.1.2).
+
+    (batch, in_channels, height, width) in [-1, 1] -> (batch, 1, height, width). It judges colours and nothing else.
+    Height and width are at least 2.
+    """
+
+    Config = PixelConfig
+    config: PixelConfig
+    min_size = 2
+
+    def __init__(self, config: PixelConfig | None = None, **options):
+        super().__init__(config, **options)
+        c = self.config
+        self.layers = nn.Sequential(
+            nn.Conv2d(c.in_channels, c.ndf, 1),
+            nn.LeakyReLU(0.2, inplace=True),
+            *_block(c.ndf, 2 * c.ndf, c.norm, kernel=1),
+            nn.Conv2d(2 * c.ndf, 1, 1, bias=c.norm != "batch"),  # as the reference
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layers(x)
+
+
+@dataclass(frozen=True)
+class DCGANDiscriminatorConfig(DiscriminatorConfig):
+    image_size: Literal[16, 32, 64, 128, 256] = 64
+    """Height and width of the pictures in pixels."""
+    norm: Literal["batch", "instance", "none"] = "batch"
+    """Normalisation between the convolutions: over the batch as in the paper, of each picture alone, or none."""
+
+
+class DCGANDiscriminator(Discriminator):
+    """Strided convolutions down to 4x4 and one over all that is left (Radford et al. 2016, arXiv:1511.06434).
+
+    (batch, in_channels, image_size, image_size) in [-1, 1] -> (batch, 1, 1, 1): one number a picture, a patch that is
+    all of it. `score` cuts a square from the middle of a picture.
+    """
+
+    Config = DCGANDiscriminatorConfig
+    config: DCGANDiscriminatorConfig
+
+    def __init__(self, config: DCGANDiscriminatorConfig | None = None, **options):
+        super().__init__(config, **options)
+        c = self.config
+        widths = [min(2**i, 8) * c.ndf for i in range(int(math.log2(c.image_size)) - 2)]
+        layers = [nn.Conv2d(c.in_channels, c.ndf, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
+        for inputs, outputs in zip(widths, widths[1:], strict=False):
+            layers += _block(inputs, outputs, c.norm, kernel=4, stride=2, padding=1)
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4))
+
+    @property
+    def min_size(self) -> int:
+        return self.config.image_size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Raises `OptionError` where the pictures have another size."""
+        size = self.config.image_size
+        if x.shape[-2:] != (size, size):
+            raise OptionError(f"this discriminator takes pictures of {size}x{size}, not {x.shape[-2]}x{x.shape[-1]}")
+        return self.layers(x)
+
+    def _fit(self, picture: Image.Image, max_pixels: int) -> Image.Image:
+        return ImageOps.fit(picture, (self.config.image_size,) * 2, Image.Resampling.LANCZOS)
+
+
+def _block(inputs: int, outputs: int, norm: str, kernel: int, stride: int = 1, padding: int = 0) -> list[nn.Module]:
+    """A convolution, its normalisation and the activation."""
+    norms = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d, "none": nn.Identity}
+    return [
+        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=padding, bias=norm != "batch"),
+        norms[norm](outputs),
+        nn.LeakyReLU(0.2, inplace=True),
+    ]

@@ -107,6 +107,8 @@ class PreTrainedModel(nn.Module):
     """
 
     Config: ClassVar[type[ModelConfig]]
+    pipeline_tag: ClassVar[str | None] = None
+    """What it is for, in the Hub's words (`hfstyle.card.USES`); None for one that makes no pictures."""
 
     def __init__(self, config: ModelConfig | None = None, **options: Any):
         super().__init__()
@@ -238,7 +240,7 @@ class PreTrainedModel(nn.Module):
         with write_whole(folder / CONFIG_NAME) as file:
             file.write((json.dumps(config, indent=2) + "\n").encode())
         if card is None and not (folder / CARD_NAME).exists():
-            card = default_card(type(self).__name__)
+            card = default_card(type(self).__name__, self.pipeline_tag)
         if card:
             with write_whole(folder / CARD_NAME) as file:
                 file.write(card.encode())
@@ -283,7 +285,7 @@ class PreTrainedModel(nn.Module):
         with tempfile.TemporaryDirectory() as folder:
             subfolder = _check_subfolder(subfolder)
             # A repository has one card, at its top: another would tell how to load the wrong model.
-            default = "" if subfolder else default_card(type(self).__name__, repo_id)
+            default = "" if subfolder else default_card(type(self).__name__, self.pipeline_tag, repo_id)
             own_card = default if card is None else card
             self.save_pretrained(Path(folder, subfolder), variant=variant, dtype=dtype, card=own_card)
             return push_folder(

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,9 +17,11 @@ from hfstyle.images import ImageSource, keep_color, read_image, split_alpha, to_
 class ImageToImageModel(PreTrainedModel):
     """A network from pictures in [-1, 1] to pictures in [-1, 1], and all that a user needs to never see a tensor."""
 
-    size_multiple: ClassVar[int] = 1
+    pipeline_tag = "image-to-image"
+
+    size_multiple: int = 1
     """Height and width that the network takes without cropping are multiples of this."""
-    min_size: ClassVar[int] = 1
+    min_size: int = 1
     """The smallest height and width that the network takes."""
 
     def stylize(

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from test_images import encoded, gradient
 
-from hfstyle import AutoModel, CycleGANGenerator
+from hfstyle import AutoModel, CycleGANGenerator, DCGANGenerator
 from hfstyle.cli import main
 
 
@@ -189,3 +189,99 @@ def test_an_interrupt_is_no_traceback(here, style, monkeypatch):
     monkeypatch.setattr(CycleGANGenerator, "stylize", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert main(["stylize", "a.png", "--style", style]) == 130
     assert sorted(os.listdir()) == ["a.png", "b.jpg"]
+
+
+# ---- imagine ----
+@pytest.fixture(scope="module")
+def dream(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dreams") / "dream"
+    torch.manual_seed(0)
+    DCGANGenerator(latent_dim=5, ngf=4, image_size=16).save_pretrained(folder)
+    return str(folder)
+
+
+def pixels(path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def test_a_sheet_of_imagined_pictures(here, dream, capsys):
+    assert main(["imagine", dream, "-n", "5", "--seed", "3"]) == 0
+    assert capsys.readouterr().out.strip() == "dream-3.png"
+    sheet = pixels("dream-3.png")
+    assert sheet.shape == (2 * 16 + 4, 3 * 16 + 2 * 4, 3)
+    pictures = AutoModel.from_pretrained(dream).generate(5, seed=3)
+    assert np.array_equal(sheet[:16, :16], np.asarray(pictures[0]))
+    assert np.array_equal(sheet[-16:, 20:36], np.asarray(pictures[4]))
+    assert main(["imagine", dream, "-n", "1", "-o", "one.jpg"]) == 0
+    assert Image.open("one.jpg").size == (16, 16)
+
+
+def test_a_folder_of_imagined_pictures(here, dream, capsys):
+    assert main(["imagine", dream, "-n", "11", "-o", "out/deep", "--truncation", "0.5"]) == 0
+    names = [f"out/deep/dream-0-{index:02}.png" for index in range(11)]
+    assert capsys.readouterr().out.split() == names
+    for name, picture in zip(names, AutoModel.from_pretrained(dream).generate(11, truncation=0.5), strict=True):
+        assert np.array_equal(pixels(name), np.asarray(picture))
+    assert main(["imagine", dream, "-n", "1", "-o", "./"]) == 0
+    assert Path("dream-0-0.png").exists()
+
+
+def test_a_walk(here, dream, capsys):
+    assert main(["imagine", dream, "-n", "3", "--seed", "1", "--walk", "2", "-o", "out", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["seed"], facts["walk"], facts["truncation"]) == (1, 2, None)
+    for name, picture in zip(facts["pictures"], AutoModel.from_pretrained(dream).interpolate(1, 2, 3), strict=True):
+        assert np.array_equal(pixels(name), np.asarray(picture))
+
+
+def test_imagined_pictures_overwrite_nothing(here, dream, capsys):
+    Path("dream-0.png").write_text("precious")
+    assert main(["imagine", dream]) == 2
+    assert errors(capsys) == ["dream-0.png exists; pass --overwrite to replace it"]
+    assert Path("dream-0.png").read_text() == "precious"
+    assert main(["imagine", dream, "--overwrite"]) == 0
+    Path("out").mkdir()
+    for index in (3, 7):
+        Path(f"out/dream-0-{index}.png").touch()
+    assert main(["imagine", dream, "-n", "9", "-o", "out"]) == 2
+    assert errors(capsys) == ["out/dream-0-3.png exists (and 1 more); pass --overwrite to replace it"]
+    assert sorted(os.listdir("out")) == ["dream-0-3.png", "dream-0-7.png"]
+
+
+def test_a_sheet_on_standard_output(dream):
+    command = [sys.executable, "-m", "hfstyle", "imagine", dream, "-n", "4", "-o", "-"]
+    result = subprocess.run(command, capture_output=True)
+    assert result.returncode == 0, result.stderr
+    assert Image.open(io.BytesIO(result.stdout)).size == (36, 36)
+
+
+@pytest.mark.parametrize(
+    "arguments,words",
+    [
+        (["-n", "0"], "--number must be at least 1"),
+        (["-n", "1", "--walk", "2"], "at least 2 pictures"),
+        (["--seed", "-1"], "seed must be a whole number from 0, not -1"),
+        (["--walk", "4294967296"], "seed must be less than 2^32"),
+        (["--truncation", "0"], "truncation must be greater than 0"),
+        (["--device", "abacus"], "there is no device 'abacus' here"),
+        (["-o", "out.doc"], "name it .png"),
+        (["-o", "a.png/x.png"], "cannot make the folder a.png"),
+        (["-o", "-", "--json"], "cannot both go to standard output"),
+        (["-n", "1000000", "-o", "sheet.png"], "too many for one sheet"),
+    ],
+)
+def test_bad_wishes_are_one_line_and_exit_code_2(here, dream, capsys, arguments, words):
+    before = sorted(here.rglob("*"))
+    assert main(["imagine", dream, *arguments]) == 2
+    (error,) = errors(capsys)
+    assert words in error
+    assert sorted(here.rglob("*")) == before, "something was left behind"
+
+
+def test_each_command_knows_the_other_s_models(here, style, dream, capsys):
+    assert main(["imagine", style]) == 2
+    assert "CycleGANGenerator, which needs a photo; see hfstyle stylize" in errors(capsys)[0]
+    assert main(["stylize", "a.png", "--style", dream]) == 2
+    assert "DCGANGenerator, which takes no photo; see hfstyle imagine" in errors(capsys)[0]
+    assert main(["imagine"]) == 2
+    assert len(errors(capsys)) == 1

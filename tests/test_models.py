@@ -1,29 +1,46 @@
 """One suite that every model class must pass: loading, saving, strictness, types, determinism."""
 
 import json
+import math
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
+from test_images import gradient
 
-from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator, bundled_models
+from hfstyle import AutoModel, DCGANDiscriminator, DCGANGenerator, bundled_models
 from hfstyle.auto import MODEL_CLASSES
 from hfstyle.errors import ConfigError, HfstyleError, ModelNotFoundError, OptionError, WeightsError
 from hfstyle.hub import CONFIG_NAME, WEIGHTS_NAME
 
+# Of each class, a small model and the largest that its config allows.
 TINY = {
     "CycleGANGenerator": {"ngf": 4, "n_blocks": 1},
+    "DCGANDiscriminator": {"ndf": 4, "image_size": 32},
+    "DCGANGenerator": {"latent_dim": 5, "ngf": 4, "image_size": 16},
     "PatchGANDiscriminator": {"ndf": 4, "n_layers": 2},
+    "Pix2PixGenerator": {"ngf": 4, "n_downs": 3},
+    "PixelDiscriminator": {"ndf": 4},
+}
+LARGEST = {
+    "CycleGANGenerator": {"ngf": 512, "n_blocks": 64},
+    "DCGANDiscriminator": {"ndf": 512, "image_size": 256},
+    "DCGANGenerator": {"latent_dim": 4096, "ngf": 512, "image_size": 256},
+    "PatchGANDiscriminator": {"ndf": 512, "n_layers": 6},
+    "Pix2PixGenerator": {"ngf": 512, "n_downs": 10},
+    "PixelDiscriminator": {"ndf": 512},
 }
 
 
 def test_every_class_is_in_the_suite():
-    assert TINY.keys() == MODEL_CLASSES.keys()
+    assert TINY.keys() == LARGEST.keys() == MODEL_CLASSES.keys()
 
 
 @pytest.fixture(params=sorted(MODEL_CLASSES))
@@ -45,11 +62,23 @@ def edit_config(folder, **changes):
     (folder / CONFIG_NAME).write_text(json.dumps(config))
 
 
-def output(model, size=(32, 48)):
-    channels = model.config.in_channels
-    pixels = torch.linspace(-1, 1, channels * size[0] * size[1]).reshape(1, channels, *size)
+def inputs_shape(model) -> tuple[int, ...]:
+    """Of what the model takes, but for the batch."""
+    if isinstance(model, DCGANGenerator):
+        return (model.config.latent_dim,)
+    return model.config.in_channels, 32, 32 if isinstance(model, DCGANDiscriminator) else 48
+
+
+def output(model):
+    shape = inputs_shape(model)
+    inputs = torch.linspace(-1, 1, math.prod(shape)).reshape(1, *shape)
     with torch.inference_mode():
-        return model(pixels.to(model.dtype))
+        return model(inputs.to(model.dtype))
+
+
+def first_field(model) -> str:
+    """The config field that says how many channels, or numbers, the model takes."""
+    return next(iter(model.config.to_dict()))
 
 
 # ---- saving and loading ----
@@ -145,9 +174,9 @@ def test_device_is_chosen_or_taken(model, folder):
 def test_output_does_not_depend_on_the_run_or_the_batch(model):
     once = output(model)
     assert torch.equal(once, output(model))
-    pixels = torch.rand(3, model.config.in_channels, 32, 32) * 2 - 1
+    inputs = torch.rand(3, *inputs_shape(model)) * 2 - 1
     with torch.inference_mode():
-        torch.testing.assert_close(model(pixels)[1:2], model(pixels[1:2]), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(model(inputs)[1:2], model(inputs[1:2]), atol=1e-5, rtol=1e-4)
 
 
 # ---- strictness ----
@@ -178,15 +207,15 @@ def test_unknown_and_missing_config_keys_are_named(model, folder):
     edit_config(folder, colour="blue")
     with pytest.raises(ConfigError, match="does not know: colour"):
         type(model).from_pretrained(folder)
-    edit_config(folder, colour=..., in_channels=...)
-    with pytest.raises(ConfigError, match="needs: in_channels"):
+    edit_config(folder, colour=..., **{first_field(model): ...})
+    with pytest.raises(ConfigError, match=f"needs: {first_field(model)}"):
         AutoModel.from_pretrained(folder)
 
 
 @pytest.mark.parametrize("value", ["three", 3.0, True, None, [3], 0, -1, 10**9])
 def test_wrong_config_values_are_refused(model, folder, value):
-    edit_config(folder, in_channels=value)
-    with pytest.raises(ConfigError, match="in_channels must"):
+    edit_config(folder, **{first_field(model): value})
+    with pytest.raises(ConfigError, match=f"{first_field(model)} must"):
         type(model).from_pretrained(folder)
 
 
@@ -225,16 +254,15 @@ def test_weights_that_are_not_safetensors(model, folder, data):
 )
 def test_no_config_crashes_the_reader(config):
     for name, options in TINY.items():
-        config = {"_class_name": name, **MODEL_CLASSES[name](**options).config.to_dict(), **config}
+        known = MODEL_CLASSES[name](**options).config.to_dict()
         try:
-            AutoModel.from_config({**config, "in_channels": 3})
+            AutoModel.from_config({"_class_name": name, **known, **config})
         except HfstyleError as error:
             assert "\n" not in str(error)
 
 
 def test_an_absurd_config_costs_no_memory(folder, model, tmp_path):
-    largest = {"ngf": 512, "n_blocks": 64} if isinstance(model, CycleGANGenerator) else {"ndf": 512, "n_layers": 6}
-    edit_config(folder, **largest)
+    edit_config(folder, **LARGEST[type(model).__name__])
     script = """if True:
         import resource, sys
         resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
@@ -272,20 +300,36 @@ def test_a_folder_comes_before_a_bundled_name(folder, monkeypatch):
     name = bundled_models()[0]
     monkeypatch.chdir(folder.parent)
     folder.rename(folder.parent / name)
-    assert AutoModel.from_pretrained(name).config.to_dict().keys() >= {"in_channels"}
-    assert AutoModel.from_pretrained(name).num_parameters < 10_000  # the tiny one
+    assert AutoModel.from_pretrained(name).num_parameters < 20_000  # the tiny one
 
 
 def test_options_and_configs(model):
     cls = type(model)
     assert cls(cls.Config(**TINY[cls.__name__])).config == model.config
-    with pytest.raises(ConfigError, match="unknown option; it knows in_channels"):
+    with pytest.raises(ConfigError, match=f"unknown option; it knows {first_field(model)}"):
         cls(colour="blue")
     with pytest.raises(OptionError, match="not both"):
-        cls(model.config, in_channels=3)
+        cls(model.config, **{first_field(model): 3})
     with pytest.raises(TypeError, match="from_pretrained"):
         AutoModel()
 
 
-def test_discriminators_and_generators_are_apart():
-    assert hasattr(CycleGANGenerator, "stylize") and not hasattr(PatchGANDiscriminator, "stylize")
+def test_what_a_model_is_for_shows_in_its_methods_and_its_card(model, folder):
+    card = (folder / "README.md").read_text()
+    tasks = {"stylize": "image-to-image", "generate": "unconditional-image-generation"}
+    assert [method for method in tasks if hasattr(model, method)] == [
+        method for method, task in tasks.items() if model.pipeline_tag == task
+    ]
+    for method, task in tasks.items():
+        assert (f"model.{method}(" in card) is (f"pipeline_tag: {task}\n" in card) is hasattr(model, method)
+    assert hasattr(model, "score") is (model.pipeline_tag is None)
+
+
+@pytest.mark.parametrize("name", [name for name, cls in MODEL_CLASSES.items() if cls.pipeline_tag])
+def test_the_python_in_the_card_runs(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gradient(size=(20, 16)).save("photo.jpg")
+    MODEL_CLASSES[name](**TINY[name]).save_pretrained("owner/name")
+    (code,) = re.findall(r"```python\n(.*?)```", Path("owner/name/README.md").read_text(), re.S)
+    exec(compile(code, "README.md", "exec"), {})
+    assert Path("painting.png").exists()

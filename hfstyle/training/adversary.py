@@ -76,11 +76,16 @@ def set_requires_grad(on: bool, *networks: nn.Module) -> None:
         network.requires_grad_(on)
 
 
-def init_weights(network: nn.Module) -> nn.Module:
-    """Weights from N(0, 0.02) (Radford et al. 2016, section 3; also CycleGAN and pix2pix). Returns the network."""
+def init_weights(network: nn.Module, norms: bool = False) -> nn.Module:
+    """Weights from N(0, 0.02) (Radford et al. 2016, section 3; also CycleGAN and pix2pix). Returns the network.
+
+    With `norms`, the learnt scales of normalisations too, from N(1, 0.02), as DCGAN's and pix2pix's own code does.
+    """
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.normal_(module.weight, 0.0, 0.02)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif norms and isinstance(module, (nn.BatchNorm2d, nn.InstanceNorm2d)) and module.weight is not None:
+            nn.init.normal_(module.weight, 1.0, 0.02)
     return network

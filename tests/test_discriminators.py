@@ -1,0 +1,133 @@
+"""What the discriminators share: judging pictures alone or beside their photo, at sizes that they take."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from test_images import gradient
+
+from hfstyle import AutoModel, DCGANDiscriminator, PatchGANDiscriminator, PixelDiscriminator
+from hfstyle.errors import ConfigError, ImageError, OptionError
+from hfstyle.images import to_tensor
+
+KINDS = {
+    PatchGANDiscriminator: {"ndf": 4, "n_layers": 2},
+    PixelDiscriminator: {"ndf": 4},
+    DCGANDiscriminator: {"ndf": 4, "image_size": 32},
+}
+
+
+def make(cls, **options):
+    torch.manual_seed(0)
+    return cls(**KINDS[cls], **options).eval()
+
+
+def test_parameters_of_the_papers():
+    with torch.device("meta"):
+        assert PixelDiscriminator().num_parameters == 8_705
+        assert PixelDiscriminator(norm="batch").num_parameters == 256 + 64 * 128 + 2 * 128 + 128
+        # PyTorch's example has 2,765,568 and no bias in the first and the last convolution
+        assert DCGANDiscriminator().num_parameters == 2_765_568 + 64 + 1
+
+
+@pytest.mark.parametrize("cls,places", [(PixelDiscriminator, "0 2 5"), (DCGANDiscriminator, "0 2 5 8 11")])
+def test_convolutions_stand_where_the_references_have_them(cls, places):
+    with torch.device("meta"):
+        layers = cls().layers
+    assert [name for name, layer in layers.named_children() if hasattr(layer, "stride")] == places.split()
+
+
+@pytest.mark.parametrize("cls", KINDS)
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_every_variant_runs_and_learns(cls, norm):
+    judge = make(cls, norm=norm).train()
+    outputs = judge(torch.rand(2, 3, 32, 32) * 2 - 1)
+    shape = {PatchGANDiscriminator: (6, 6), PixelDiscriminator: (32, 32), DCGANDiscriminator: (1, 1)}[cls]
+    assert outputs.shape == (2, 1, *shape)
+    outputs.square().sum().backward()
+    assert all(parameter.grad is not None for parameter in judge.parameters())
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance", "none"])
+@pytest.mark.parametrize("size", [16, 32, 64, 128, 256])
+def test_one_number_a_picture(size, norm):
+    judge = DCGANDiscriminator(ndf=2, image_size=size, norm=norm)
+    assert judge(torch.zeros(2, 3, size, size)).shape == (2, 1, 1, 1)
+    with pytest.raises(OptionError, match=f"pictures of {size}x{size}, not 64x{size + 1}"):
+        judge(torch.zeros(1, 3, 64, size + 1))
+
+
+def test_a_pixel_is_judged_by_itself():
+    judge = make(PixelDiscriminator, norm="batch").double()
+    x = torch.rand(1, 3, 8, 8, dtype=torch.float64, requires_grad=True)
+    judge(x)[0, 0, 3, 5].backward()
+    assert x.grad.abs().sum((0, 1)).nonzero().tolist() == [[3, 5]]
+
+
+@pytest.mark.parametrize("cls", KINDS)
+@pytest.mark.parametrize("size", [(1, 1), (3, 50), (64, 48)])
+def test_any_picture_has_a_score(cls, size, tmp_path):
+    judge = make(cls)
+    gradient(size=size).save(tmp_path / "a.png")
+    score = judge.score(tmp_path / "a.png")
+    assert 0 <= score.value <= 1 and score.map.dtype == np.float32 and score.map.ndim == 2
+    assert score.value == pytest.approx(score.map.mean(), abs=1e-6)
+    assert score.heatmap(size).size == size
+    if cls is DCGANDiscriminator:
+        assert score.map.shape == (1, 1)
+
+
+def test_a_whole_picture_is_judged_by_its_middle():
+    judge = make(DCGANDiscriminator, gan_loss="log")
+    picture = gradient(size=(64, 32))
+    with torch.inference_mode():
+        expected = torch.sigmoid(judge(to_tensor(picture.crop((16, 0, 48, 32)))[None])).item()
+    assert judge.score(picture).value == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("cls", KINDS)
+@pytest.mark.parametrize("channels,modes", [(6, ("RGB", "RGB")), (4, ("L", "RGB")), (2, ("L", "L"))])
+def test_a_painting_beside_its_photo(cls, channels, modes):
+    judge = make(cls, in_channels=channels, gan_loss="log")
+    photo, painting = gradient(size=(32, 32)), gradient(size=(32, 32)).transpose(Image.Transpose.ROTATE_90)
+    pairs = zip((photo, painting), modes, strict=True)
+    both = torch.cat([to_tensor(picture, len(mode)) for picture, mode in pairs])
+    with torch.inference_mode():
+        expected = torch.sigmoid(judge(both[None]))[0, 0].numpy()
+    np.testing.assert_allclose(judge.score(painting, condition=photo).map, expected, atol=1e-6)
+    # A photo of another size is brought to the painting's.
+    larger = photo.resize((64, 96), Image.Resampling.BICUBIC)
+    assert judge.score(painting, condition=larger).map.shape == expected.shape
+
+
+@pytest.mark.parametrize("cls", KINDS)
+def test_a_condition_that_is_missing_surplus_or_broken_is_one_sentence(cls):
+    picture = gradient()
+    with pytest.raises(OptionError, match=r"beside its photo: score\(image, condition=photo\)"):
+        make(cls, in_channels=6).score(picture)
+    with pytest.raises(OptionError, match="leave condition out"):
+        make(cls).score(picture, condition=picture)
+    with pytest.raises(OptionError, match="this network takes 5"):
+        make(cls, in_channels=5).score(picture)
+    with pytest.raises(ImageError):
+        make(cls, in_channels=6).score(picture, condition=b"no picture")
+
+
+def test_the_bundled_judge_is_as_before():
+    judge = AutoModel.from_pretrained("ukiyoe", subfolder="discriminator")
+    assert isinstance(judge, PatchGANDiscriminator)
+    assert 0 <= judge.score(gradient(size=(128, 96))).value <= 1
+
+
+@pytest.mark.parametrize(
+    "cls,options",
+    [
+        (PixelDiscriminator, {"norm": "none"}),
+        (DCGANDiscriminator, {"image_size": 50}),
+        (DCGANDiscriminator, {"ndf": 0}),
+        (PatchGANDiscriminator, {"gan_loss": "wgan"}),
+    ],
+)
+def test_impossible_options(cls, options):
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        cls(**options)
