@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from hfstyle.data.augment import Augmentation
-from hfstyle.data.pictures import PictureFolder
+from hfstyle.data.pictures import Pictures
 
 
 class UnpairedStream(Dataset):
@@ -21,8 +21,8 @@ class UnpairedStream(Dataset):
 
     def __init__(
         self,
-        source: PictureFolder,
-        target: PictureFolder,
+        source: Pictures,
+        target: Pictures,
         augment_source: Augmentation,
         augment_target: Augmentation,
         seed: int,

@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from hfstyle.card import Card
 from hfstyle.data.augment import Augmentation
-from hfstyle.data.pictures import PictureFolder
+from hfstyle.data.pictures import Pictures, open_pictures
 from hfstyle.data.streams import StepSampler, UnpairedStream
 from hfstyle.errors import CheckpointError, DataError, MissingExtraError, OptionError
 from hfstyle.hub import create_repo, push_folder
@@ -156,9 +156,9 @@ class Trainer:
     def _read_pictures(self) -> None:
         c = self.config
         quiet = not self.main
-        self.photos = PictureFolder(c.source, short_side=c.resize[1], quiet=quiet)
-        self.paintings = PictureFolder(c.target, c.inner_crop, short_side=c.resize[1], quiet=quiet)
-        shown = PictureFolder(c.sample_photos, short_side=SAMPLE_SIDE, quiet=True) if c.sample_photos else self.photos
+        self.photos = open_pictures(c.source, short_side=c.resize[1], quiet=quiet)
+        self.paintings = open_pictures(c.target, inner_crop=c.inner_crop, short_side=c.resize[1], quiet=quiet)
+        shown = open_pictures(c.sample_photos, short_side=SAMPLE_SIDE, quiet=True) if c.sample_photos else self.photos
         self.sample_photos = _spread(shown, SAMPLES)
         self.sample_paintings = _spread(self.paintings, SAMPLES)
         photo_crops = Augmentation(c.crop, c.resize, c.flip)
@@ -535,7 +535,7 @@ def _mix(*numbers: int) -> int:
     return mixed
 
 
-def _spread(folder: PictureFolder, count: int) -> list[Image.Image]:
+def _spread(folder: Pictures, count: int) -> list[Image.Image]:
     """Up to `count` pictures, evenly spread through a folder."""
     count = min(count, len(folder))
     return [folder[round(i * (len(folder) - 1) / max(count - 1, 1))] for i in range(count)]
