@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from hfstyle import AutoModel
-from hfstyle.data.pictures import PictureFolder
+from hfstyle.data.pictures import open_pictures
 
 
 def main() -> None:
@@ -27,8 +27,8 @@ def main() -> None:
         scores = [discriminator.score(picture.resize((256, 256))).value for picture in pictures]
         return f"{statistics.mean(scores):.2f} (standard deviation {statistics.stdev(scores):.2f}, {len(scores)})"
 
-    photos = list(PictureFolder(options.photos, short_side=256))
-    print("paintings", mean(list(PictureFolder(options.paintings, inner_crop=0.88))))
+    photos = list(open_pictures(options.photos, short_side=256))
+    print("paintings", mean(list(open_pictures(options.paintings, inner_crop=0.88))))
     print("photos   ", mean(photos))
     print("painted  ", mean([model.stylize(photo) for photo in photos]))
 

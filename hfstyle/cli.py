@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from tyro.conf import FlagCreatePairsOff, Positional, arg
+from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, Suppress, arg, subcommand
 
 from hfstyle.arguments import parse
 from hfstyle.errors import HfstyleError, ImageError, OptionError
@@ -221,7 +221,66 @@ class App:
         return 0
 
 
-COMMANDS = {"stylize": Stylize, "imagine": Imagine, "info": Info, "app": App}
+@dataclass
+class DataCheck:
+    """Look at training pictures before hours are spent: counts, sizes, broken files, duplicates, a contact sheet."""
+
+    sources: Annotated[Positional[list[str]], arg(metavar="DIR...")]
+    """Folders, zips, or data sets on the Hub (owner/name)."""
+    output: Annotated[str | None, arg(aliases=["-o"])] = None
+    """File for the contact sheet. None given: NAME-sheet.jpg in this folder, after the first source."""
+    crop: int = 256
+    """Side of the crops that training will take, in pixels; smaller pictures are reported."""
+    column: str | None = None
+    """Column of a data set on the Hub, where it has several with pictures."""
+    subset: str | None = None
+    """Configuration of a data set on the Hub, where it has several."""
+    limit: int | None = None
+    """Look at the first pictures only, this many of each source."""
+    overwrite: bool = False
+    """Replace a contact sheet that exists."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        if not self.sources:
+            raise OptionError("name at least one folder, zip, or data set on the Hub (owner/name)")
+        if self.crop < 1 or (self.limit is not None and self.limit < 1):
+            raise OptionError("--crop and --limit must be at least 1")
+        from hfstyle.data.check import check, sheet_name
+        from hfstyle.images import save_image
+
+        output = self.output or sheet_name(self.sources[0])
+        if Path(output).suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"):
+            raise OptionError(f"cannot write {output}: name it .png, .jpg, .webp or .tif")
+        if Path(output).exists() and not self.overwrite:
+            raise OptionError(f"{output} exists; pass --overwrite to replace it")
+        report = check(self.sources, column=self.column, subset=self.subset, limit=self.limit, crop=self.crop)
+        if report.sheet is not None:
+            _make_folder(Path(output).parent)
+            save_image(report.sheet, output)
+        sheet = output if report.sheet is not None else None
+        if self.json:
+            print(json.dumps({**report.to_dict(), "sheet": sheet}, indent=2))
+        else:
+            print("\n".join(report.lines()))
+            if sheet:
+                print(f"contact sheet: {sheet}")
+        return 0 if report.pictures else 2
+
+
+# To tyro, a choice of one command is no choice; the suppressed None makes it two.
+@dataclass
+class Data:
+    """Check training pictures."""
+
+    command: OmitArgPrefixes[Annotated[DataCheck, subcommand("check", prefix_name=False)] | Annotated[None, Suppress]]
+
+    def run(self) -> int:
+        return self.command.run()
+
+
+COMMANDS = {"stylize": Stylize, "imagine": Imagine, "info": Info, "data": Data, "app": App}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -320,7 +320,7 @@ class ModelFiles:
         self._config: dict[str, Any] | None = None
         self.download_options = {
             "revision": revision,
-            "token": _clean_token(token),
+            "token": clean_token(token),
             "cache_dir": cache_dir,
             "local_files_only": local_files_only,
             "force_download": force_download,
@@ -337,7 +337,7 @@ class ModelFiles:
             if not path.is_file():
                 raise ModelNotFoundError(f"{path.parent} is not a model: it has no {file}")
             return path
-        with _one_sentence(self.name, revision=self.revision, file="/".join(filter(None, (self.subfolder, file)))):
+        with one_sentence(self.name, revision=self.revision, file="/".join(filter(None, (self.subfolder, file)))):
             path = Path(
                 hf_hub_download(
                     self.name,
@@ -416,7 +416,7 @@ def push_folder(
     if create_pr and revision is not None:
         raise OptionError(f"a pull request to {repo_id} is made from main: give create_pr or revision, not both")
     api = create_repo(repo_id, private=private, token=token)
-    with _one_sentence(repo_id, revision=revision):
+    with one_sentence(repo_id, revision=revision):
         if revision is not None and not revision.startswith("refs/"):  # refs/pr/1 is there or cannot be made
             api.create_branch(repo_id, branch=revision, exist_ok=True)
         ignore = [pattern for name in ("checkpoint-*/*", ".*") for pattern in (name, f"*/{name}")]
@@ -438,8 +438,8 @@ def create_repo(repo_id: str, *, private: bool | None = None, token: str | bool 
     """Make a repository where it is missing; returns the client for what is done with it next."""
     if not REPO_ID.fullmatch(repo_id):
         raise OptionError(f"a Hub repository is written owner/name, not {repo_id!r:.100}")
-    api = HfApi(token=_clean_token(token), library_name="hfstyle", library_version=__version__)
-    with _one_sentence(repo_id):
+    api = HfApi(token=clean_token(token), library_name="hfstyle", library_version=__version__)
+    with one_sentence(repo_id):
         api.create_repo(repo_id, private=private, exist_ok=True)
     return api
 
@@ -525,7 +525,7 @@ def _some(names: list[str], most: int = 5) -> str:
     return ", ".join(name[:80] if name.isprintable() else f"{name!r:.80}" for name in names[:most]) + more
 
 
-def _clean_token(token: str | bool | None) -> str | bool | None:
+def clean_token(token: str | bool | None) -> str | bool | None:
     """The token without the newline of the file that it came from.
 
     Raises:
@@ -540,7 +540,7 @@ def _clean_token(token: str | bool | None) -> str | bool | None:
 
 
 @contextlib.contextmanager
-def _one_sentence(repo_id: str, revision: str | None = None, file: str = "") -> Iterator[None]:
+def one_sentence(repo_id: str, revision: str | None = None, file: str = "") -> Iterator[None]:
     """Turn the Hub client's many errors into one sentence each; `file` is what was to be downloaded, if anything."""
     try:
         yield

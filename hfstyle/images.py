@@ -31,11 +31,12 @@ SUFFIXES = frozenset(
 ImageSource = str | os.PathLike | bytes | IO[bytes] | Image.Image
 
 
-def read_image(source: ImageSource) -> Image.Image:
+def read_image(source: ImageSource, name: str | None = None) -> Image.Image:
     """Open a picture and bring it into the one form that the rest of the package knows.
 
     Args:
         source: A path, the file's bytes, an open binary file, or a PIL image.
+        name: What errors call it; its path where not given.
 
     Returns:
         A new image of mode `RGB`, or `RGBA` where the source has transparency: upright (EXIF orientation applied), in
@@ -46,10 +47,10 @@ def read_image(source: ImageSource) -> Image.Image:
     """
     if isinstance(source, Image.Image):
         try:
-            return _normalise(source, "the picture")
+            return _normalise(source, name or "the picture")
         except _PILLOW_ERRORS as error:  # `Image.open` reads the pixels only now
-            raise _damaged("the picture", error) from error
-    name, file = _open(source)
+            raise _damaged(name or "the picture", error) from error
+    name, file = _open(source, name)
     with file, warnings.catch_warnings():
         # Of damaged metadata and of sizes that our own limit allows, Pillow warns; the user can do nothing about them.
         warnings.simplefilter("ignore")
@@ -76,6 +77,22 @@ def read_image(source: ImageSource) -> Image.Image:
                 raise _damaged(name, error) from error
 
 
+def identify(source: str | os.PathLike | bytes | IO[bytes]) -> tuple[str, str]:
+    """Format and mode of a picture file in Pillow's words, such as ("JPEG", "CMYK"), without decoding its pixels.
+
+    Raises:
+        ImageError: As `read_image`, where the file's head is enough to tell.
+    """
+    name, file = _open(source)
+    with file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(file, formats=_formats()) as image:
+                return image.format, image.mode
+        except _PILLOW_ERRORS as error:
+            raise _damaged(name, error) from error
+
+
 # What Pillow's decoders are known to raise on damaged files.
 _PILLOW_ERRORS = (
     UnidentifiedImageError,
@@ -100,12 +117,12 @@ def _damaged(name: str, error: Exception) -> ImageError:
     return ImageError(f"{name} is damaged or incomplete ({reason:.120})")
 
 
-def _open(source: str | os.PathLike | bytes | IO[bytes]) -> tuple[str, IO[bytes]]:
+def _open(source: str | os.PathLike | bytes | IO[bytes], name: str | None = None) -> tuple[str, IO[bytes]]:
     """A name for messages and an open file of at most `MAX_FILE_BYTES` bytes."""
     if isinstance(source, bytes):
-        name, file = "the picture", io.BytesIO(source)
+        name, file = name or "the picture", io.BytesIO(source)
     elif isinstance(source, (str, os.PathLike)):
-        name = os.fspath(source)
+        name = name or os.fspath(source)
         try:
             file = open(source, "rb")  # noqa: SIM115 - closed by the caller
         except IsADirectoryError as error:
@@ -117,7 +134,7 @@ def _open(source: str | os.PathLike | bytes | IO[bytes]) -> tuple[str, IO[bytes]
                 file = io.BytesIO(file.read(MAX_FILE_BYTES + 1))
     elif hasattr(source, "read"):
         # Pillow seeks; a pipe cannot, so take the bytes, never more than the limit.
-        name, file = "the picture", io.BytesIO(source.read(MAX_FILE_BYTES + 1))
+        name, file = name or "the picture", io.BytesIO(source.read(MAX_FILE_BYTES + 1))
     else:
         raise ImageError(f"a picture is a path, bytes, an open file or a PIL image, not {type(source).__name__}")
     size = file.seek(0, os.SEEK_END)

@@ -7,7 +7,7 @@ from PIL import Image
 from test_images import gradient
 
 from hfstyle.data.augment import Augmentation
-from hfstyle.data.pictures import PictureFolder
+from hfstyle.data.pictures import open_pictures
 from hfstyle.data.streams import PictureStream, StepSampler
 from hfstyle.errors import DataError
 from hfstyle.images import to_tensor
@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 def stream(folder, seed=0, **options):
     augment = Augmentation(**({"crop": 16, "resize": (20, 30)} | options))
-    pictures = PictureFolder(folder, quiet=True)
+    pictures = open_pictures(folder, quiet=True)
     return PictureStream(seed, (pictures, augment), (pictures, augment))
 
 
@@ -30,24 +30,24 @@ def test_unreadable_files_are_skipped_and_named(folder, caplog):
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     (folder / "empty.png").touch()
     (folder / "notes.txt").write_text("no picture, no word about it")
-    pictures = PictureFolder(folder, quiet=True)
+    pictures = open_pictures(folder, quiet=True)
     assert len(pictures) == 5
-    assert {path.name for path, _ in pictures.unreadable} == {"broken.jpg", "empty.png"}
+    assert {name for name, _ in pictures.unreadable} == {"broken.jpg", "empty.png"}
     assert "broken.jpg" in caplog.text and "empty.png is empty" in caplog.text and "notes" not in caplog.text
 
 
 def test_folders_without_pictures(tmp_path):
     with pytest.raises(DataError, match="there is no folder"):
-        PictureFolder(tmp_path / "none")
+        open_pictures(tmp_path / "none")
     with pytest.raises(DataError, match="has no pictures"):
-        PictureFolder(tmp_path)
+        open_pictures(tmp_path)
     (tmp_path / "a.jpg").write_text("no")
     with pytest.raises(DataError, match=r"no readable picture; the first of 1: .*a\.jpg"):
-        PictureFolder(tmp_path, quiet=True)
+        open_pictures(tmp_path, quiet=True)
 
 
 def test_pictures_outside_the_cache_are_the_same(folder):
-    cached, uncached = PictureFolder(folder, quiet=True), PictureFolder(folder, cache_bytes=0, quiet=True)
+    cached, uncached = open_pictures(folder, quiet=True), open_pictures(folder, cache_bytes=0, quiet=True)
     for index in range(5):
         assert np.array_equal(np.asarray(cached[index]), np.asarray(uncached[index]))
 
@@ -56,13 +56,13 @@ def test_inner_crop_cuts_the_margins(tmp_path):
     framed = Image.new("RGB", (100, 80), "white")
     framed.paste("navy", (6, 5, 94, 75))
     framed.save(tmp_path / "a.png")
-    assert PictureFolder(tmp_path, inner_crop=0.85, quiet=True)[0].getcolors() == [(86 * 68, (0, 0, 128))]
+    assert open_pictures(tmp_path, inner_crop=0.85, quiet=True)[0].getcolors() == [(86 * 68, (0, 0, 128))]
 
 
 def test_large_pictures_are_kept_small(tmp_path):
     gradient(size=(300, 100)).save(tmp_path / "a.png")
-    assert PictureFolder(tmp_path, short_side=40, quiet=True)[0].size == (120, 40)
-    assert PictureFolder(tmp_path, short_side=200, quiet=True)[0].size == (300, 100)
+    assert open_pictures(tmp_path, short_side=40, quiet=True)[0].size == (120, 40)
+    assert open_pictures(tmp_path, short_side=200, quiet=True)[0].size == (300, 100)
 
 
 def test_every_picture_comes_once_a_round(folder):
@@ -111,7 +111,7 @@ def test_processes_share_the_samples_of_a_step(processes):
 
 
 def test_the_fingerprint_notices_changes(folder):
-    before = PictureFolder(folder, quiet=True).fingerprint
-    assert PictureFolder(folder, quiet=True).fingerprint == before
+    before = open_pictures(folder, quiet=True).fingerprint
+    assert open_pictures(folder, quiet=True).fingerprint == before
     (folder / "3.png").unlink()
-    assert PictureFolder(folder, quiet=True).fingerprint != before
+    assert open_pictures(folder, quiet=True).fingerprint != before

@@ -13,18 +13,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from float64_training import to_float64
 from PIL import Image
 from safetensors.torch import load_file
 
-from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator
+from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator, Pix2PixGenerator
 from hfstyle.errors import CheckpointError, DataError, OptionError
 from hfstyle.training.adversary import ImagePool
 from hfstyle.training.checkpoints import checkpoints
 from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.cut import CUT
 from hfstyle.training.cyclegan import CycleGAN
+from hfstyle.training.dcgan import DCGAN
 from hfstyle.training.main import METHODS, main
 from hfstyle.training.noise import Noise
+from hfstyle.training.stylegram import StyleGram
 from hfstyle.training.trainer import Trainer, rate_factor
 
 ROOT = Path(__file__).parent.parent
@@ -36,16 +39,25 @@ LAUNCH = [
     "1",
     str(ROOT / "train.py"),
 ]
-TINY = ["--ngf", "4", "--n-blocks", "1", "--ndf", "4", "--crop", "32", "--resize", "32", "40"]
-TINY += ["--batch-size", "2", "--log-every", "1"]
-"""A network so small that one thread is faster than two."""
+TINY = {"ngf": 4, "ndf": 4, "crop": 32, "resize": (32, 40), "batch_size": 2, "log_every": 1, "threads": 1}
+"""Networks so small that one thread is faster than two."""
+RESNET = {"source": "photos", "target": "paintings", "n_blocks": 1}
+OWN = {
+    "cyclegan": RESNET,
+    "cut": RESNET,
+    "stylegram": RESNET,
+    "pix2pix": {"source": "pairs", "n_downs": 2},
+    "dcgan": {"target": "paintings", "batch_size": 4},
+}
+"""What each method is given besides."""
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Two folders that a network can tell apart: grey noise and blue waves."""
+    """Two folders that a network can tell apart, grey noise and blue waves, and pairs of both side by side."""
     folder = tmp_path_factory.mktemp("pictures")
     noise = np.random.default_rng(0)
+    (folder / "pairs").mkdir()
     for domain in ("photos", "paintings"):
         (folder / domain).mkdir()
         for index in range(6):
@@ -55,26 +67,37 @@ def pictures(tmp_path_factory):
                 wave = np.sin(np.arange(64) / (2 + index)) * 60 + 128
                 pixels = np.stack([wave * 0.3, wave * 0.6, wave], -1)[None].repeat(48, 0)
             Image.fromarray(pixels.astype(np.uint8)).save(folder / domain / f"{index}.png")
+    for index in range(6):
+        halves = [np.asarray(Image.open(folder / domain / f"{index}.png")) for domain in ("photos", "paintings")]
+        Image.fromarray(np.concatenate(halves, 1)[:, 8:-8]).save(folder / "pairs" / f"{index}.png")
     return folder
 
 
-def options(pictures, output, *more: str) -> list[str]:
-    folders = ["--source", str(pictures / "photos"), "--target", str(pictures / "paintings"), "--output", str(output)]
-    return [*folders, *TINY, "--threads", "1", *more]
+def given(method: str, pictures) -> dict:
+    """The options of a tiny training."""
+    return {
+        name: pictures / value if name in ("source", "target") else value
+        for name, value in (TINY | OWN[method]).items()
+    }
+
+
+def options(method: str, pictures, output, *more: str) -> list[str]:
+    words = ["--output", str(output)]
+    for name, value in given(method, pictures).items():
+        words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, tuple) else [value])]
+    return [*words, *more]
 
 
 def launch(method: str, pictures, output, *more: str) -> subprocess.CompletedProcess:
-    command = [*LAUNCH, method, *options(pictures, output, *more)]
+    command = [*LAUNCH, method, *options(method, pictures, output, *more)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
     return result
 
 
 def config(pictures, output, method: type = CycleGAN, **more) -> UnpairedConfig:
-    tiny = {"ngf": 4, "n_blocks": 1, "ndf": 4, "crop": 32, "resize": (32, 40), "batch_size": 2, "log_every": 1}
-    folders = {"source": pictures / "photos", "target": pictures / "paintings", "output": output}
-    quiet = {"cpu": True, "threads": 1, "sample_every": 0, "eval_every": 0}
-    return method.Config(**(folders | tiny | quiet | more))
+    quiet = {"output": output, "cpu": True, "sample_every": 0, "eval_every": 0}
+    return method.Config(**(given(method.name, pictures) | quiet | more))
 
 
 def weights(folder) -> dict[str, torch.Tensor]:
@@ -85,7 +108,7 @@ def weights(folder) -> dict[str, torch.Tensor]:
         if not any(part.startswith("checkpoint-") for part in path.relative_to(folder).parts)
         for name, tensor in load_file(path).items()
     }
-    assert len(found) > 20
+    assert len(found) > 10
     return found
 
 
@@ -98,8 +121,8 @@ def assert_same_run(one, other):
         torch.load(checkpoints(run)[-1] / "training_state.pt", weights_only=True) for run in (one, other)
     )
     assert state["step"] == other_state["step"]
-    torch.testing.assert_close(state["optimizers"], other_state["optimizers"], atol=0, rtol=0)
-    torch.testing.assert_close(state["pools"], other_state["pools"], atol=0, rtol=0)
+    for name in ("samples", "networks", "averages", "optimizers", "pools", "evaluations"):
+        torch.testing.assert_close(state[name], other_state[name], atol=0, rtol=0, msg=lambda m, name=name: name + m)
 
 
 # ---- the command ----
@@ -107,29 +130,43 @@ def assert_same_run(one, other):
 @pytest.mark.parametrize("method", METHODS)
 def test_one_step_leaves_a_whole_model(method, pictures, tmp_path):
     """With the README's own command, shortened: everything a user finds afterwards is there and works."""
-    one_step = ["--max-steps", "1", "--threads", "0", "--sample-photos", str(pictures / "photos")]
+    one_step = ["--max-steps", "1", "--threads", "0", "--eval-samples", "8"]
+    if method != "dcgan":
+        one_step += ["--sample-photos", str(pictures / "photos")]
     result = launch(method, pictures, tmp_path / "run", *one_step)
     assert f" {len(os.sched_getaffinity(0))} threads" in result.stdout, "accelerate's one thread was left in place"
     assert "the model is in" in result.stdout
     model = AutoModel.from_pretrained(tmp_path / "run")
-    assert isinstance(model, CycleGANGenerator)
-    assert model.stylize(Image.new("RGB", (50, 30))).size == (50, 30)
+    if method == "dcgan":
+        assert model.generate(2)[1].size == (32, 32)
+    else:
+        assert isinstance(model, Pix2PixGenerator if method == "pix2pix" else CycleGANGenerator)
+        assert model.stylize(Image.new("RGB", (50, 30))).size == (50, 30)
     if method == "cyclegan":
         assert isinstance(AutoModel.from_pretrained(tmp_path / "run", subfolder="reverse"), CycleGANGenerator)
     judge = AutoModel.from_pretrained(tmp_path / "run", subfolder="discriminator")
-    assert isinstance(judge, PatchGANDiscriminator)
-    assert 0 <= judge.score(Image.new("RGB", (64, 64))).value <= 1
+    beside = {"condition": Image.new("RGB", (64, 64))} if method == "pix2pix" else {}
+    assert 0 <= judge.score(Image.new("RGB", (64, 64)), **beside).value <= 1
     card = (tmp_path / "run" / "README.md").read_text()
-    assert "library_name: hfstyle" in card and "6 photographs and 6 paintings" in card
+    pictures_said = {"pix2pix": "6 pairs", "dcgan": "6 pictures"}.get(method, "6 photographs and 6 paintings")
+    assert "library_name: hfstyle" in card and pictures_said in card
     assert f"accelerate launch train.py {method} " in card
     assert str(pictures) not in card, "a path of the user's machine in the card"
+    assert "| step 1, this model | step 1, the best by kid |" in card and "](curves.png)" in card
     sheet = Image.open(tmp_path / "run" / "samples" / "step-0000001.jpg")
     assert sheet.width > 256
     shown = Image.open(tmp_path / "run" / "samples.jpg")
-    assert shown.height < sheet.height and "](samples.jpg)" in card
+    assert "](samples.jpg)" in card and (method == "dcgan" or shown.height < sheet.height)
     record = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
-    assert record["step"] == 1 and {"adversarial", "discriminator"} <= record.keys()
+    measures = {"kid"} | ({"cyclegan": {"cycle"}, "pix2pix": {"l1"}}.get(method) or set())
+    assert record["step"] == 1 and {"adversarial", "discriminator"} | measures <= record.keys()
     assert json.loads((tmp_path / "run" / "options.json").read_text())["ngf"] == 4
+    table = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    assert len(table) == 2 and "kid" in table[0].split(",")
+    assert Image.open(tmp_path / "run" / "curves.png").width > 500
+    best = tmp_path / "run" / "best"
+    assert json.loads((best / "evaluation.json").read_text())["step"] == 1
+    assert Image.open(best / "sheet.jpg").width > 256 and type(AutoModel.from_pretrained(best)) is type(model)
 
 
 @pytest.mark.slow
@@ -137,6 +174,7 @@ def test_one_step_leaves_a_whole_model(method, pictures, tmp_path):
 def test_killed_three_times_it_ends_bit_for_bit_the_same(method, pictures, tmp_path):
     """SIGKILL at random moments, then `--resume latest`, as often as it takes."""
     run = ["--max-steps", "40", "--checkpoint-every", "3", "--sample-every", "7", "--pool-size", "5"]
+    run += ["--eval-every", "9", "--eval-samples", "8", "--num-workers", "2" if method == "pix2pix" else "0"]
     run += ["--diffaugment", "translation,cutout"]
     if method == "cyclegan":
         run += ["--cycle-noise", "0.1"]
@@ -145,7 +183,7 @@ def test_killed_three_times_it_ends_bit_for_bit_the_same(method, pictures, tmp_p
     launch(method, pictures, tmp_path / "undisturbed", *run)
     moment = random.Random(time.time_ns())
     kills, resumed = 0, []
-    command = [*LAUNCH, method, *options(pictures, tmp_path / "killed", *run, "--resume", "latest")]
+    command = [*LAUNCH, method, *options(method, pictures, tmp_path / "killed", *run, "--resume", "latest")]
     while kills < 3:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
@@ -321,7 +359,11 @@ def test_a_kill_at_any_moment_of_writing_loses_nothing(pictures, tmp_path, monke
 @pytest.mark.slow
 def test_two_processes_train_one_model(pictures, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    command += [str(ROOT / "train.py"), "stylegram", *options(pictures, tmp_path, "--max-steps", "3", "--cpu")]
+    command += [
+        str(ROOT / "train.py"),
+        "stylegram",
+        *options("stylegram", pictures, tmp_path, "--max-steps", "3", "--cpu"),
+    ]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("2 processes") == 1 and result.stdout.count("the model is in") == 1
@@ -335,7 +377,7 @@ def test_two_processes_train_one_model(pictures, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_it_saves_and_says_how_to_go_on(pictures, tmp_path, number):
     run = ["--max-steps", "100000", "--checkpoint-every", "0", "--sample-every", "0", "--resume", "latest"]
-    command = [sys.executable, str(ROOT / "train.py"), "stylegram", *options(pictures, tmp_path, *run)]
+    command = [sys.executable, str(ROOT / "train.py"), "stylegram", *options("stylegram", pictures, tmp_path, *run)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     metrics = tmp_path / "metrics.jsonl"
     while not metrics.exists() or not metrics.read_text().count("\n") > 2:
@@ -467,45 +509,77 @@ def test_training_is_pushed_to_the_hub(pictures, tmp_path, hub, monkeypatch, cap
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_it_learns(method, pictures, tmp_path):
-    """In sixty steps a tiny network paints the photos in the paintings' colour, which they do not have."""
+    """In sixty steps a tiny network makes pictures in the paintings' colour, which the photos do not have."""
     more = {"lambda_identity": 0.1} if method is CycleGAN else {}
     Trainer(method, config(pictures, tmp_path, method, max_steps=60, ngf=8, lr=2e-3, ema=0.9, **more)).train()
-    photo = Image.open(pictures / "photos" / "0.png")
-    painting = np.asarray(AutoModel.from_pretrained(tmp_path).stylize(photo), float).mean((0, 1))
-    assert painting[2] > painting[0] + 20, painting  # blue over red; the photo is grey
+    model = AutoModel.from_pretrained(tmp_path)
+    made = model.generate(8) if method is DCGAN else [model.stylize(pictures / "photos" / "0.png")]
+    colour = np.stack([np.asarray(picture, float).mean((0, 1)) for picture in made]).mean(0)
+    assert colour[2] > colour[0] + 20, colour  # blue over red; the photo is grey
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    term = {"cyclegan": "cycle", "cut": "nce", "stylegram": "gram"}[method.name]
-    assert lines[-1][term] < 0.8 * lines[0][term]
+    term = {"cyclegan": "cycle", "cut": "nce", "stylegram": "gram", "pix2pix": "l1"}.get(method.name)
+    assert term is None or lines[-1][term] < 0.8 * lines[0][term]
+
+
+NOISY = {
+    "cyclegan": {"cycle_noise": 0.1},
+    "cut": {"fast": True},
+    "stylegram": {},
+    "pix2pix": {"dropout": False},
+    "dcgan": {"lambda_gram": 0.5},
+}
+"""What draws random numbers for each sample, and nothing that draws them for a batch."""
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_gradient_accumulation_equals_the_larger_batch(method, pictures, tmp_path):
-    """In float64: in float32 Adam would blow rounding errors up to whole steps wherever a gradient is zero."""
-    more = {"cycle_noise": 0.1} if method is CycleGAN else {"fast": True} if method is CUT else {}
-    more["diffaugment"] = "color,translation,cutout"
-    trainer = Trainer(method, config(pictures, tmp_path, method, pool_size=0, mixed_precision="no", **more))
-    for network in trainer.networks.values():
-        network.double()
-    if trainer.method.feature_terms.network is not None:
-        trainer.method.feature_terms.network.double()
-        trainer.method.feature_terms.style = {k: v.double() for k, v in trainer.method.feature_terms.style.items()}
-    photos, paintings = (torch.rand(4, 3, 32, 32, dtype=torch.float64) * 2 - 1 for _ in range(2))
+    more = NOISY[method.name] | {"diffaugment": "color,translation,cutout", "pool_size": 0}
+    trainer = Trainer(method, config(pictures, tmp_path, method, mixed_precision="no", **more))
+    to_float64(trainer)
+    _, *samples = zip(*(trainer.material.stream[n] for n in range(4)), strict=True)
+    samples = [torch.stack(column) for column in samples]
     gradients = []
     for part in (4, 2, 1):
         for network in trainer.networks.values():
             network.zero_grad()
         for first in range(0, 4, part):
-            images = [domain[first : first + part] for domain in (photos, paintings)]
+            images = [column[first : first + part] for column in samples]
             trainer.method.backward(images, Noise(0, range(first, first + part)), part / 4)
-        gradients.append(
-            torch.cat([p.grad.ravel().clone() for n in trainer.networks.values() for p in n.parameters()])
-        )
+        parameters = [p for network in trainer.networks.values() for p in network.parameters()]
+        gradients.append(torch.cat([p.grad.ravel().clone() for p in parameters]))
     assert gradients[0].abs().max() > 1e-3
     worst = max(((gradient - gradients[0]).abs() / gradients[0].abs().clamp_min(1)).max() for gradient in gradients)
     assert worst < 1e-12
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@pytest.mark.slow
+def test_two_processes_equal_one_with_twice_the_batch(pictures, tmp_path, capsys):
+    """After ten steps in float64, for every method; and gradient accumulation of two, too."""
+    common = {"max_steps": 10, "mixed_precision": "no", "pool_size": 0, "diffaugment": "color,translation,cutout"}
+    common |= {"cpu": True, "sample_every": 0, "eval_every": 0, "ema": 0}
+    runs = {}
+    for run, processes, batch, parts in (("one", 1, 4, 1), ("two", 2, 2, 1), ("parts", 1, 2, 2)):
+        (tmp_path / run).mkdir()
+        sizes = {"batch_size": batch, "gradient_accumulation": parts}
+        asked = {name: given(name, pictures) | common | sizes | NOISY[name] for name in METHODS}
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+        command += [str(ROOT / "tests" / "float64_training.py"), str(tmp_path / run), json.dumps(asked, default=str)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        result = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
+        assert result.returncode == 0, result.stdout + result.stderr
+        runs[run] = {name: torch.load(tmp_path / run / f"{name}.pt") for name in METHODS}
+        assert {found.pop("processes") for found in runs[run].values()} == {processes}
+    differences = {
+        (run, name): max((runs[run][name][key] - value).abs().max().item() for key, value in found.items())
+        for run in ("two", "parts")
+        for name, found in runs["one"].items()
+    }
+    with capsys.disabled():
+        print("\n" + "\n".join(f"{run} {name}: {value:.1e}" for (run, name), value in differences.items()))
+    assert max(differences.values()) < 1e-9
+
+
+@pytest.mark.parametrize("method", [CycleGAN, CUT, StyleGram], ids=lambda method: method.name)
 def test_with_photo_negatives_the_score_tells_photos_from_paintings(method, pictures, tmp_path):
     run = {"max_steps": 60, "lr": 1e-6, "lr_discriminator": 2e-3, "ema": 0, "ndf": 8, "photo_negatives": True}
     Trainer(method, config(pictures, tmp_path, method, **run)).train()
@@ -589,7 +663,7 @@ def test_weights_start_as_in_the_paper(pictures, tmp_path):
     ],
 )
 def test_bad_options_are_one_line_and_exit_code_2(pictures, tmp_path, capfd, arguments, words):
-    code = main(["cyclegan", *options(pictures, tmp_path / "run"), *arguments])
+    code = main(["cyclegan", *options("cyclegan", pictures, tmp_path / "run"), *arguments])
     captured = capfd.readouterr()
     error = [line for line in captured.err.splitlines() if line.startswith("error: ")]
     assert code == 2 and len(error) == 1 and words in error[0]

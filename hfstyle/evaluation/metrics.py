@@ -36,7 +36,8 @@ class KID:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it keeps features is the point
             # One subset of all pictures: subsets exist to save memory, and cost precision.
-            metric = self.distance(feature=nn.Identity(), subsets=1, subset_size=size)
+            # One process measures; the others, which torchmetrics would wait for, do not.
+            metric = self.distance(feature=nn.Identity(), subsets=1, subset_size=size, sync_on_compute=False)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # it shuffles
             metric.update(self.real, real=True)

@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from hfstyle.data.streams import PictureStream
+from hfstyle.discriminators import PatchGANDiscriminator
 from hfstyle.losses import full_precision, patch_nce_loss, total_variation
 from hfstyle.training.adversary import Adversary, init_weights, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
@@ -16,7 +17,7 @@ from hfstyle.training.material import unpaired
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
 from hfstyle.training.perceptual import FeatureTerms
-from hfstyle.training.start import start_discriminator, start_generator
+from hfstyle.training.start import start_discriminator, start_resnet
 
 
 @dataclass(kw_only=True)
@@ -54,7 +55,8 @@ class CUT(Method):
     def __init__(self, config: CUTTrainConfig, accelerator: Accelerator, stream: PictureStream):
         super().__init__(config, accelerator, stream)
         self.lambda_nce = config.lambda_nce if config.lambda_nce is not None else (10.0 if config.fast else 1.0)
-        generator, discriminator = start_generator(config), start_discriminator(config)
+        generator = start_resnet(config)
+        discriminator = start_discriminator(PatchGANDiscriminator, config)
         # Its widths are known from the generator's, so unlike the reference's it exists before the first batch.
         projector = init_weights(PatchProjector(generator.encoder_channels))
         self.networks = {

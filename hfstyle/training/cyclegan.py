@@ -10,6 +10,8 @@ from PIL import Image
 from torch import nn
 
 from hfstyle.data.streams import PictureStream
+from hfstyle.discriminators import PatchGANDiscriminator
+from hfstyle.generators.cyclegan import CycleGANGenerator
 from hfstyle.losses import l1_loss, total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
@@ -17,7 +19,7 @@ from hfstyle.training.material import unpaired
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
 from hfstyle.training.perceptual import FeatureTerms
-from hfstyle.training.start import start_discriminator, start_generator, start_reverse_generator
+from hfstyle.training.start import start_discriminator, start_resnet, start_reverse_generator
 
 
 @dataclass(kw_only=True)
@@ -56,9 +58,10 @@ class CycleGAN(Method):
 
     def __init__(self, config: CycleGANTrainConfig, accelerator: Accelerator, stream: PictureStream):
         super().__init__(config, accelerator, stream)
-        generator, discriminator = start_generator(config), start_discriminator(config)
-        reverse_generator = start_reverse_generator(config, generator)
-        reverse_discriminator = start_discriminator(config, "reverse/discriminator")
+        generator = start_resnet(config)
+        discriminator = start_discriminator(PatchGANDiscriminator, config)
+        reverse_generator = start_reverse_generator(CycleGANGenerator, config, generator.config)
+        reverse_discriminator = start_discriminator(PatchGANDiscriminator, config, "reverse/discriminator")
         self.networks = {
             "generator": generator,  # photo -> painting
             "reverse_generator": reverse_generator,  # painting -> photo

@@ -10,10 +10,12 @@ from hfstyle.arguments import parse
 from hfstyle.errors import HfstyleError
 from hfstyle.training.cut import CUT
 from hfstyle.training.cyclegan import CycleGAN
+from hfstyle.training.dcgan import DCGAN
+from hfstyle.training.pix2pix import Pix2Pix
 from hfstyle.training.stylegram import StyleGram
 from hfstyle.training.trainer import Trainer, dry_run
 
-METHODS = {method.name: method for method in (CycleGAN, CUT, StyleGram)}
+METHODS = {method.name: method for method in (CycleGAN, CUT, Pix2Pix, StyleGram, DCGAN)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

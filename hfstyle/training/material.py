@@ -1,15 +1,23 @@
 """The pictures of a training: what is learnt from, what is held back to judge by, what is shown."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import torch
 from PIL import Image
 
 from hfstyle.data.augment import Augmentation
-from hfstyle.data.pictures import PictureFolder
-from hfstyle.data.streams import PictureStream, hold_back
-from hfstyle.training.config import PictureConfig, UnpairedConfig
+from hfstyle.data.duplicates import near_duplicates
+from hfstyle.data.pictures import PairedPictures, Pictures, open_pairs, open_pictures
+from hfstyle.data.sources import has_two_domains
+from hfstyle.data.streams import Crop, PictureStream, hold_back
+from hfstyle.errors import OptionError
+from hfstyle.training.config import PictureConfig, TranslationConfig, UnpairedConfig
+
+logger = logging.getLogger(__name__)
 
 SAMPLES = 6
 """Photos, and paintings, on a sample sheet."""
@@ -38,36 +46,99 @@ class Material:
 def unpaired(config: UnpairedConfig, quiet: bool) -> Material:
     """Photos, and paintings that do not belong to them."""
     c = config
-    photos = PictureFolder(c.source, short_side=c.resize[1], quiet=quiet)
-    paintings = PictureFolder(c.target, c.inner_crop, short_side=c.resize[1], quiet=quiet)
-    crops = (Augmentation(c.crop, c.resize, c.flip), Augmentation(c.crop, c.resize, c.flip, c.aspect_jitter))
-    shown = PictureFolder(c.sample_photos, short_side=SAMPLE_SIDE, quiet=True) if c.sample_photos else None
-    return _material(c, [photos, paintings], crops, shown, f"{len(photos)} photographs and {len(paintings)} paintings")
+    if c.target is None and not has_two_domains(c.source):
+        raise OptionError("name the paintings with --target (or a --source that holds trainA and trainB)")
+    reading = _reading(c, quiet)
+    photos = open_pictures(c.source, domain="A", column=c.source_column, **reading)
+    paintings = open_pictures(
+        c.target or c.source, domain="B", column=c.target_column, inner_crop=c.inner_crop, **reading
+    )
+    # Photos are not stretched: what it is to undo there is in the paintings' data sets.
+    crops = (_augmentation(c), _augmentation(c, aspect_jitter=c.aspect_jitter))
+    counts = f"{_count(photos, 'photograph')} and {_count(paintings, 'painting')}"
+    return _material(c, [photos, paintings], crops, Augmentation(c.crop, c.resize, flip=False), counts)
+
+
+def paired(config: TranslationConfig, quiet: bool) -> Material:
+    """Pictures that belong together."""
+    c = config
+    columns = (c.source_column, c.target_column) if c.source_column and c.target_column else None
+    pairs = open_pairs(c.source, c.target, columns=columns, inner_crop=c.inner_crop, **_reading(c, quiet))
+    backwards = c.direction == "BtoA"
+    crops = (PairCrop(_augmentation(c, aspect_jitter=c.aspect_jitter), backwards),)
+    plain = PairCrop(Augmentation(c.crop, c.resize, flip=False), backwards)
+    return _material(c, [pairs], crops, plain, f"{len(pairs)} pairs")
+
+
+@dataclass(frozen=True)
+class PairCrop:
+    """Crops both pictures of a pair alike."""
+
+    augmentation: Augmentation
+    backwards: bool
+    """From the second picture to the first."""
+
+    def __call__(
+        self, pair: tuple[Image.Image, Image.Image], random: np.random.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.augmentation.pair(*(reversed(pair) if self.backwards else pair), random)
+
+
+def collection(config: PictureConfig, quiet: bool) -> Material:
+    """Pictures of one kind."""
+    c = config
+    pictures = open_pictures(c.target, column=c.target_column, inner_crop=c.inner_crop, **_reading(c, quiet))
+    crops = (_augmentation(c, aspect_jitter=c.aspect_jitter),)
+    return _material(c, [pictures], crops, Augmentation(c.crop, c.resize, flip=False), _count(pictures, "picture"))
+
+
+def _reading(c: PictureConfig, quiet: bool) -> dict[str, Any]:
+    return {"short_side": c.resize[1], "limit": c.limit, "streaming": c.limit is not None, "quiet": quiet}
+
+
+def _augmentation(c: PictureConfig, **options: Any) -> Augmentation:
+    return Augmentation(c.crop, c.resize, c.flip, color_jitter=c.color_jitter, **options)
+
+
+def _count(pictures: Pictures, what: str) -> str:
+    return f"{len(pictures)} {what}{'' if len(pictures) == 1 else 's'}"
 
 
 def _material(
-    c: PictureConfig,
-    domains: Sequence[PictureFolder],
-    crops: Sequence[Any],
-    shown: Sequence[Image.Image] | None,
-    described: str,
+    c: PictureConfig, domains: Sequence[Pictures | PairedPictures], crops: Sequence[Crop], plain: Crop, described: str
 ) -> Material:
+    """Each domain split into what is learnt from and what is judged by; `plain` crops the latter."""
+    for pictures in domains:
+        _report_duplicates(pictures)
     part = c.hold_back if c.eval_every else 0.0
     split = [hold_back(pictures, part, c.seed) for pictures in domains]
     learnt, judged = zip(*split, strict=True)
-    plain = Augmentation(c.crop, c.resize, flip=False)
-    kept = sum(len(held) for (_, held), pictures in zip(split, domains, strict=True) if held is not pictures)
+    kept = sum(len(held) for held, pictures in zip(judged, domains, strict=True) if held is not pictures)
+    photos, paintings = spread(judged[0], SAMPLES), spread(judged[-1], SAMPLES)
+    if len(judged) == 1 and isinstance(domains[0], PairedPictures):
+        photos, paintings = map(list, zip(*photos, strict=True))
+        if c.direction == "BtoA":
+            photos, paintings = paintings, photos
+    if getattr(c, "sample_photos", None) is not None:
+        photos = spread(open_pictures(c.sample_photos, short_side=SAMPLE_SIDE, quiet=True), SAMPLES)
     return Material(
         stream=PictureStream(c.seed, *zip(learnt, crops, strict=True)),
         held_back=PictureStream(c.seed, *((pictures, plain) for pictures in judged)),
-        photos=spread(judged[0] if shown is None else shown, SAMPLES),
-        paintings=spread(judged[-1], SAMPLES),
+        photos=photos,
+        paintings=paintings,
         described=described + (f", {kept} of them held back to judge by" if kept else ""),
         fingerprints=[pictures.fingerprint for pictures in domains],
     )
 
 
-def spread(pictures: Sequence[Image.Image], count: int) -> list[Image.Image]:
-    """Up to `count` pictures, evenly spread."""
+def _report_duplicates(pictures: Pictures | PairedPictures) -> None:
+    if groups := near_duplicates(pictures):
+        names = " and ".join(pictures.names[index] for index in groups[0][:2])
+        more = sum(len(group) - 1 for group in groups)
+        logger.warning("%d pictures look like others, such as %s: `hfstyle data check` lists all", more, names)
+
+
+def spread(pictures: Sequence[Any], count: int) -> list[Any]:
+    """Up to `count` of them, evenly spread."""
     count = min(count, len(pictures))
     return [pictures[round(i * (len(pictures) - 1) / max(count - 1, 1))] for i in range(count)]

@@ -107,6 +107,7 @@ def make_card(
         summary=method.summary,
         name=config.push_to_hub or config.output.name,
         license=config.license,
+        pipeline_tag=method.networks["generator"].pipeline_tag,
         tags=[method.name],
         # The other sheets show the pictures that it learnt from, which may not be the user's to publish.
         samples=CARD_SAMPLES_NAME if (folder / CARD_SAMPLES_NAME).exists() else None,

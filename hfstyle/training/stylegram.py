@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator
 
 from hfstyle.data.streams import PictureStream
+from hfstyle.discriminators import PatchGANDiscriminator
 from hfstyle.losses import total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
@@ -18,7 +19,7 @@ from hfstyle.training.material import unpaired
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
 from hfstyle.training.perceptual import FeatureTerms
-from hfstyle.training.start import start_discriminator, start_generator
+from hfstyle.training.start import start_discriminator, start_resnet
 
 
 @dataclass(kw_only=True)
@@ -53,7 +54,8 @@ class StyleGram(Method):
 
     def __init__(self, config: StyleGramTrainConfig, accelerator: Accelerator, stream: PictureStream):
         super().__init__(config, accelerator, stream)
-        generator, discriminator = start_generator(config), start_discriminator(config)
+        generator = start_resnet(config)
+        discriminator = start_discriminator(PatchGANDiscriminator, config)
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
         self.feature_terms = FeatureTerms(config.lambda_gram, config.lambda_content, stream, accelerator)

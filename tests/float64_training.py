@@ -1,0 +1,49 @@
+"""Trains each method for ten steps in float64 and saves its weights: what several processes do, to compare with one.
+
+torchrun --nproc_per_node 2 tests/float64_training.py OUT '{"cyclegan": {"source": ..., "batch_size": 2}, ...}'
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from hfstyle.training.main import METHODS
+from hfstyle.training.trainer import Trainer
+
+
+def to_float64(trainer: Trainer) -> None:
+    """In float32, Adam blows rounding errors up to whole steps wherever a gradient is zero.
+
+    Batch norm, whose statistics are each process's own, is frozen.
+    """
+    for network in trainer.networks.values():
+        network.double()
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+    terms = trainer.method.feature_terms
+    if terms.network is not None:
+        terms.network.double()
+        terms.style = {name: gram.double() for name, gram in terms.style.items()}
+    backward = trainer.method.backward
+    trainer.method.backward = lambda images, *rest: backward([image.double() for image in images], *rest)
+
+
+def main(out: Path, options: dict[str, dict]) -> None:
+    for method, given in options.items():
+        given["resize"] = tuple(given["resize"])
+        config = METHODS[method].Config(output=out / method, **given)
+        trainer = Trainer(METHODS[method], config)
+        to_float64(trainer)
+        trainer._finish = lambda: None  # which would take leave of the other processes
+        trainer.train()
+        if trainer.main:
+            found = {f"{name}.{key}": p for name, n in trainer.networks.items() for key, p in n.named_parameters()}
+            torch.save(found | {"processes": trainer.accelerator.num_processes}, out / f"{method}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]))
