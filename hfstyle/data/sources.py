@@ -128,8 +128,9 @@ class HubImages(Files):
 class Rows(Files):
     """Pictures in a column of a table: a `datasets.Dataset`, or a list of the rows that were streamed."""
 
-    def __init__(self, where: str, names: Sequence[str], version: str, rows: Sequence[dict[str, Any]], column: str):
-        super().__init__(where, names, version)
+    def __init__(self, where: str, split: str, version: str, rows: Sequence[dict[str, Any]], column: str):
+        # The same for all columns: pictures in one row belong together.
+        super().__init__(where, [f"{split}/{index:06d}" for index in range(len(rows))], version)
         self.rows = rows
         self.column = column
 
@@ -139,6 +140,9 @@ class Rows(Files):
         if not cell or not cell.get("bytes"):
             raise ImageError(f"{self.describe(index)} holds no picture")
         return cell["bytes"]
+
+    def describe(self, index: int) -> str:
+        return f"{self.where}/{self.names[index]} ({self.column})"
 
 
 # What `zipfile` is known to raise on damaged, encrypted and exotic files.
@@ -423,8 +427,7 @@ class _HubDataset:
                     rows = rows.select(range(min(limit, len(rows))))
         if not len(rows):
             raise DataError(f"{self.name} has no pictures in the split {split}")
-        names = [f"{split}/{column}/{index:06d}" for index in range(len(rows))]
-        return Rows(self.name, names, self.commit, rows, column)
+        return Rows(self.name, split, f"{self.commit} {column}", rows, column)
 
     @property
     def _prefix(self) -> str:
@@ -437,7 +440,13 @@ class _HubDataset:
         if ".huggingface.yaml" in self.listed or any(map(_leads_away, _strings(self.card.get("configs")))):
             raise DataError(f"{self.name} names data files outside its own repository, which are not read")
         with _data_errors(self.name), one_sentence(self.name):
-            builder = datasets.load_dataset_builder(self.name, subset, revision=self.commit, token=self.token)
+            try:
+                builder = datasets.load_dataset_builder(self.name, subset, revision=self.commit, token=self.token)
+            except ValueError as error:
+                subsets = [str(config.get("config_name")) for config in self.card.get("configs") or []]
+                if subset in subsets or not subsets:
+                    raise
+                raise DataError(f"{self.name} has subsets; name one of {', '.join(subsets)}") from error
         splits = {str(split): list(map(str, urls)) for split, urls in (builder.config.data_files or {}).items()}
         for url in (url for urls in splits.values() for url in urls):
             if not (url.startswith(self._prefix) and url.endswith(".parquet")):
