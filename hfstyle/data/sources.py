@@ -225,12 +225,16 @@ def check_hub_name(source: str | os.PathLike) -> str:
 
 
 def split_and_domain(name: str) -> tuple[str | None, str | None]:
-    """To which split ("train", "test", "val") and domain ("A", "B") a file belongs by the folders that it lies in."""
+    """To which split ("train", "test", "val") and domain ("A", "B") a file belongs by the folders that it lies in.
+
+    Of several such folders the outermost counts, but that what is held back anywhere is held back.
+    """
+    marks = []
     for part in PurePosixPath(name).parts[:-1]:
         if match := SPLIT_FOLDER.fullmatch(part):
             split = match[1].lower()
-            return SPLIT_NAMES.get(split, split), match[2] and match[2].upper()
-    return None, None
+            marks.append((SPLIT_NAMES.get(split, split), match[2] and match[2].upper()))
+    return min(marks, key=lambda mark: mark[0] == "train", default=(None, None))
 
 
 def pair_key(name: str) -> str:
@@ -258,7 +262,7 @@ def select(names: Sequence[str], split: str | None, domain: str | None, where: s
         found = sorted({place[0] for place in places if place[0]})
         raise DataError(f"{where} has no pictures for {split}" + (f", only for {', '.join(found)}" if found else ""))
     if beside := sum(place[0] is None for place in places) if places[chosen[0]][0] else 0:
-        logger.warning("%s: %d pictures that lie beside the folder %s are left out", where, beside, split)
+        logger.warning("%s: left out, beside the folder %s: %d pictures", where, split, beside)
     if any(places[index][1] for index in chosen):
         if domain is None:
             raise DataError(f"{where} holds two domains, {split}A and {split}B: name the folder of one of them")
