@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from huggingface_hub import HfApi, hf_hub_download
+from tqdm import tqdm
 from tqdm.contrib.concurrent import thread_map
 
 from hfstyle.errors import DataError, ImageError, MissingExtraError, ModelNotFoundError
@@ -66,8 +67,7 @@ class Files:
 
     def describe(self, index: int) -> str:
         """The file's name in messages."""
-        name = self.names[index]
-        return f"{self.where.rstrip('/')}/{name if name.isprintable() else ascii(name)}"
+        return f"{self.where.rstrip('/')}/{_printable(self.names[index])}"
 
 
 class FolderFiles(Files):
@@ -172,12 +172,12 @@ def find_files(
     quiet: bool = False,
 ) -> Files:
     """The picture files that a source has for a split and domain. See `hfstyle.data.pictures.open_pictures`."""
-    path = Path(source).expanduser()
-    if path.is_dir():
+    path = Path(os.path.expanduser(source))
+    if os.path.isdir(path):
         names = [picture.relative_to(path).as_posix() for picture in list_images(path)]
         chosen = select(names, split, domain, str(source))[:limit]
         return FolderFiles(path, [names[index] for index in chosen])
-    if path.is_file():
+    if os.path.isfile(path):
         return _zip_files(path, split, domain, limit, str(source))
     name = check_hub_name(source)
     hub = _HubDataset(name, revision, token, quiet)
@@ -197,10 +197,10 @@ def has_two_domains(
         DataError: There is no such source, or it has no pictures.
         HubError: The Hub refused or could not be reached.
     """
-    path = Path(source).expanduser()
-    if path.is_dir():
+    path = Path(os.path.expanduser(source))
+    if os.path.isdir(path):
         names = [picture.relative_to(path).as_posix() for picture in list_images(path)]
-    elif path.is_file():
+    elif os.path.isfile(path):
         names = list(_members(path, str(source)))
     else:
         return _HubDataset(check_hub_name(source), revision, token, quiet=True).has_two_domains(subset)
@@ -215,10 +215,10 @@ def check_hub_name(source: str | os.PathLike) -> str:
     """
     name = os.fspath(source)
     if name.lower().endswith(".zip"):
-        raise DataError(f"there is no file {name}")
+        raise DataError(f"there is no file {_printable(name)}")
     if isinstance(source, str) and REPO_ID.fullmatch(name):  # a `Path` is one: it may have been "./owner/name"
         return name
-    raise DataError(f"there is no folder {name} (a data set on the Hub is written owner/name)")
+    raise DataError(f"there is no folder {_printable(name)} (a data set on the Hub is written owner/name)")
 
 
 # ---- layout ----
@@ -416,10 +416,8 @@ class _HubDataset:
         with _data_errors(self.name), one_sentence(self.name):
             if streaming:
                 table = self._stream(urls, columns=[column]).cast_column(column, as_file)
-                rows: Any = []
                 wanted = STREAM_LIMIT if limit is None else limit
-                for row in table.take(wanted):
-                    rows.append(row)
+                rows: Any = list(table.take(wanted))
                 if limit is None and len(rows) == wanted:
                     logger.warning("%s: the first %d pictures are taken; a limit allows more", self.name, wanted)
             else:
@@ -490,6 +488,14 @@ class _HubDataset:
         raise DataError(f"{self.name} has several columns of pictures; name one of {', '.join(columns)}")
 
 
+class _NoBar(tqdm):
+    """A progress bar that is not shown."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        options.pop("name", None)  # known to the bars of huggingface_hub alone
+        super().__init__(*arguments, **options | {"disable": True})
+
+
 def _column_of(columns: Sequence[str], domain: str) -> str | None:
     """The one column that holds a domain by its name: imageA of imageA and imageB, input of input and output."""
     other = {"A": "B", "B": "A"}[domain]
@@ -519,10 +525,15 @@ def _data_errors(name: str) -> Iterator[None]:
     """Errors of `datasets` itself as one sentence; those of the Hub are `one_sentence`'s."""
     from datasets.exceptions import DatasetsError
 
+    log = logging.getLogger("datasets")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # it would say before it raises what the error says
     try:
         yield
     except DatasetsError as error:
         raise DataError(f"{name} cannot be read: {_first_line(error.__cause__ or error)}") from error
+    finally:
+        log.setLevel(level)
 
 
 @contextlib.contextmanager
@@ -556,3 +567,8 @@ def _leads_away(pattern: str) -> bool:
 
 def _first_line(error: BaseException) -> str:
     return f"{next(iter(str(error).splitlines()), type(error).__name__):.160}"
+
+
+def _printable(name: str) -> str:
+    """A name that a stranger chose, without what would command the terminal."""
+    return f"{name if name.isprintable() else ascii(name)[1:-1]:.200}"
