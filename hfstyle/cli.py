@@ -6,6 +6,7 @@ import glob
 import io
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -253,7 +254,7 @@ class DataCheck:
         output = self.output or sheet_name(self.sources[0])
         if Path(output).suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"):
             raise OptionError(f"cannot write {output}: name it .png, .jpg, .webp or .tif")
-        if Path(output).exists() and not self.overwrite:
+        if os.path.exists(output) and not self.overwrite:
             raise OptionError(f"{output} exists; pass --overwrite to replace it")
         report = check(self.sources, column=self.column, subset=self.subset, limit=self.limit, crop=self.crop)
         if report.sheet is not None:

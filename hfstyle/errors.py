@@ -34,7 +34,7 @@ class HubError(HfstyleError, OSError):
 
 
 class DataError(HfstyleError, ValueError):
-    """A folder of training pictures cannot be used: missing, empty, or without a single readable picture."""
+    """A source of training pictures cannot be used: missing, empty, oddly laid out, or without a readable picture."""
 
 
 class CheckpointError(HfstyleError, ValueError):

@@ -5,6 +5,7 @@ torchrun --nproc_per_node 2 tests/float64_training.py OUT '{"cyclegan": {"source
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -41,8 +42,22 @@ def main(out: Path, options: dict[str, dict]) -> None:
         trainer._finish = lambda: None  # which would take leave of the other processes
         trainer.train()
         if trainer.main:
-            found = {f"{name}.{key}": p for name, n in trainer.networks.items() for key, p in n.named_parameters()}
+            found = {
+                f"{name}.{key}": parameter
+                for name, network in trainer.networks.items()
+                for key, parameter in network.named_parameters()
+                if not any(parameter is bias for bias in cancelled_biases(network))
+            }
             torch.save(found | {"processes": trainer.accelerator.num_processes}, out / f"{method}.pt")
+
+
+def cancelled_biases(network: nn.Module) -> Iterator[nn.Parameter]:
+    """Biases that an instance norm takes away again: their gradients are nothing but rounding errors."""
+    for sequence in network.modules():
+        if isinstance(sequence, nn.Sequential):
+            for module, following in zip(sequence, sequence[1:], strict=False):
+                if isinstance(following, nn.InstanceNorm2d) and module.bias is not None:
+                    yield module.bias
 
 
 if __name__ == "__main__":

@@ -185,6 +185,53 @@ def test_info(style, capsys):
     assert main(["info", "--style", "rococo"]) == 2
 
 
+def test_data_check(here, capsys):
+    assert main(["data", "check", "."]) == 0
+    said = capsys.readouterr().out
+    assert ".: 2 pictures\n  short side 20 to 20 pixels, median 20" in said and "ready to train: 2 pictures" in said
+    assert said.endswith(f"contact sheet: {here.name}-sheet.jpg\n")
+    assert Image.open(f"{here.name}-sheet.jpg").width > 300
+    Path("sheets").mkdir()
+    Path(f"{here.name}-sheet.jpg").rename("sheets/old.jpg")
+    Path("broken.png").write_bytes(b"no")
+    assert main(["data", "check", ".", "--json", "-o", "sheets/new.png", "--crop", "16"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["sheet"] == "sheets/new.png" and Path("sheets/new.png").exists()
+    assert report["usable"] == 3 and report["small"] == []  # the old sheet is a picture too
+    assert report["broken"][0]["name"] == "broken.png"
+
+
+def test_data_check_without_a_picture_is_exit_code_2(here, capsys):
+    Path("bad").mkdir()
+    Path("bad/a.jpg").write_bytes(b"no")
+    assert main(["data", "check", "bad"]) == 2
+    assert "nothing to train with" in capsys.readouterr().out and not Path("bad-sheet.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments,words",
+    [
+        ([], "name at least one folder, zip, or data set on the Hub"),
+        (["none"], "there is no folder none"),
+        (["./none/x"], "there is no folder ./none/x"),
+        (["none.zip"], "there is no file none.zip"),
+        (["a.png"], "a.png is neither a folder nor a zip"),
+        (["empty"], "empty has no pictures"),
+        ([".", "-o", "sheet.doc"], "cannot write sheet.doc: name it .png"),
+        ([".", "-o", "b.jpg"], "b.jpg exists; pass --overwrite to replace it"),
+        ([".", "--crop", "0"], "--crop and --limit must be at least 1"),
+        ([".", "--colour"], "--colour"),
+    ],
+)
+def test_bad_input_of_data_check_is_one_line(here, capsys, arguments, words):
+    Path("empty").mkdir()
+    before = sorted(here.rglob("*"))
+    assert main(["data", "check", *arguments]) == 2
+    (error,) = errors(capsys)
+    assert words in error
+    assert sorted(here.rglob("*")) == before, "something was left behind"
+
+
 def test_an_interrupt_is_no_traceback(here, style, monkeypatch):
     monkeypatch.setattr(CycleGANGenerator, "stylize", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert main(["stylize", "a.png", "--style", style]) == 130

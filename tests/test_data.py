@@ -115,3 +115,33 @@ def test_the_fingerprint_notices_changes(folder):
     assert open_pictures(folder, quiet=True).fingerprint == before
     (folder / "3.png").unlink()
     assert open_pictures(folder, quiet=True).fingerprint != before
+
+
+def test_color_jitter_is_off_unless_asked_for():
+    picture = gradient(size=(64, 50))
+    plain = Augmentation(crop=32, resize=(32, 40), aspect_jitter=0.2)
+    jittered = Augmentation(crop=32, resize=(32, 40), aspect_jitter=0.2, color_jitter=0.5)
+    random, again = np.random.default_rng(3), np.random.default_rng(3)
+    crop = plain(picture, random)
+    # What is drawn, and in which order, is as before there was jitter.
+    scale = again.integers(32, 40, endpoint=True) / 50
+    width, height = round(64 * scale * 1.2 ** again.uniform(-1, 1)), round(50 * scale)
+    again.integers(0, max(width, 32) - 32, endpoint=True), again.integers(0, max(height, 32) - 32, endpoint=True)
+    again.random()
+    assert random.bit_generator.state == again.bit_generator.state
+    assert not torch.equal(crop, jittered(picture, np.random.default_rng(3)))
+
+
+def test_color_jitter_stays_within_its_part():
+    grey = Image.new("RGB", (40, 40), (100, 100, 100))
+    augment = Augmentation(crop=32, resize=(32, 32), color_jitter=0.2)
+    values = [((augment(grey, np.random.default_rng(seed)).mean() + 1) * 127.5).item() for seed in range(50)]
+    assert 79 <= min(values) < 90 and 110 < max(values) <= 121
+
+
+def test_a_pair_is_changed_alike():
+    picture = gradient(size=(64, 50))
+    augment = Augmentation(crop=32, resize=(32, 60), aspect_jitter=0.2, color_jitter=0.3)
+    for seed in range(10):
+        a, b = augment.pair(picture, picture.copy(), np.random.default_rng(seed))
+        assert torch.equal(a, b) and torch.equal(a, augment(picture, np.random.default_rng(seed)))

@@ -41,10 +41,11 @@ def test_importing_hfstyle_imports_nothing_heavy():
     )
 
 
-def test_help_answers_without_torch():
-    script = """if True:
+@pytest.mark.parametrize("command", ["stylize", "data check"])
+def test_help_answers_without_torch(command):
+    script = f"""if True:
         import sys
-        sys.argv = ["hfstyle", "stylize", "--help"]
+        sys.argv = ["hfstyle", *{command.split()}, "--help"]
         from hfstyle.cli import main
         try:
             main()

@@ -211,7 +211,9 @@ def check(
     places = [(files, index) for files in found for index in range(len(files.names))]
     readable = []
     for files, index in tqdm(places, desc="checking", unit="pictures", disable=quiet or None, leave=False, delay=1):
-        name = files.names[index] if len(found) == 1 else files.describe(index)
+        name = files.describe(index)
+        if len(found) == 1:
+            name = name.removeprefix(f"{files.where.rstrip('/')}/")
         try:
             data = files.read(index)
             picture, _ = split_alpha(read_image(data, files.describe(index)))

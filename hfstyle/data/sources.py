@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from huggingface_hub import HfApi, hf_hub_download
+from tqdm import tqdm
 from tqdm.contrib.concurrent import thread_map
 
 from hfstyle.errors import DataError, ImageError, MissingExtraError, ModelNotFoundError
@@ -66,8 +67,7 @@ class Files:
 
     def describe(self, index: int) -> str:
         """The file's name in messages."""
-        name = self.names[index]
-        return f"{self.where.rstrip('/')}/{name if name.isprintable() else ascii(name)}"
+        return f"{self.where.rstrip('/')}/{_printable(self.names[index])}"
 
 
 class FolderFiles(Files):
@@ -128,8 +128,9 @@ class HubImages(Files):
 class Rows(Files):
     """Pictures in a column of a table: a `datasets.Dataset`, or a list of the rows that were streamed."""
 
-    def __init__(self, where: str, names: Sequence[str], version: str, rows: Sequence[dict[str, Any]], column: str):
-        super().__init__(where, names, version)
+    def __init__(self, where: str, split: str, version: str, rows: Sequence[dict[str, Any]], column: str):
+        # The same for all columns: pictures in one row belong together.
+        super().__init__(where, [f"{split}/{index:06d}" for index in range(len(rows))], version)
         self.rows = rows
         self.column = column
 
@@ -139,6 +140,9 @@ class Rows(Files):
         if not cell or not cell.get("bytes"):
             raise ImageError(f"{self.describe(index)} holds no picture")
         return cell["bytes"]
+
+    def describe(self, index: int) -> str:
+        return f"{self.where}/{self.names[index]} ({self.column})"
 
 
 # What `zipfile` is known to raise on damaged, encrypted and exotic files.
@@ -168,12 +172,12 @@ def find_files(
     quiet: bool = False,
 ) -> Files:
     """The picture files that a source has for a split and domain. See `hfstyle.data.pictures.open_pictures`."""
-    path = Path(source).expanduser()
-    if path.is_dir():
+    path = Path(os.path.expanduser(source))
+    if os.path.isdir(path):
         names = [picture.relative_to(path).as_posix() for picture in list_images(path)]
         chosen = select(names, split, domain, str(source))[:limit]
         return FolderFiles(path, [names[index] for index in chosen])
-    if path.is_file():
+    if os.path.isfile(path):
         return _zip_files(path, split, domain, limit, str(source))
     name = check_hub_name(source)
     hub = _HubDataset(name, revision, token, quiet)
@@ -193,10 +197,10 @@ def has_two_domains(
         DataError: There is no such source, or it has no pictures.
         HubError: The Hub refused or could not be reached.
     """
-    path = Path(source).expanduser()
-    if path.is_dir():
+    path = Path(os.path.expanduser(source))
+    if os.path.isdir(path):
         names = [picture.relative_to(path).as_posix() for picture in list_images(path)]
-    elif path.is_file():
+    elif os.path.isfile(path):
         names = list(_members(path, str(source)))
     else:
         return _HubDataset(check_hub_name(source), revision, token, quiet=True).has_two_domains(subset)
@@ -211,22 +215,26 @@ def check_hub_name(source: str | os.PathLike) -> str:
     """
     name = os.fspath(source)
     if name.lower().endswith(".zip"):
-        raise DataError(f"there is no file {name}")
+        raise DataError(f"there is no file {_printable(name)}")
     if isinstance(source, str) and REPO_ID.fullmatch(name):  # a `Path` is one: it may have been "./owner/name"
         return name
-    raise DataError(f"there is no folder {name} (a data set on the Hub is written owner/name)")
+    raise DataError(f"there is no folder {_printable(name)} (a data set on the Hub is written owner/name)")
 
 
 # ---- layout ----
 
 
 def split_and_domain(name: str) -> tuple[str | None, str | None]:
-    """To which split ("train", "test", "val") and domain ("A", "B") a file belongs by the folders that it lies in."""
+    """To which split ("train", "test", "val") and domain ("A", "B") a file belongs by the folders that it lies in.
+
+    Of several such folders the outermost counts, but that what is held back anywhere is held back.
+    """
+    marks = []
     for part in PurePosixPath(name).parts[:-1]:
         if match := SPLIT_FOLDER.fullmatch(part):
             split = match[1].lower()
-            return SPLIT_NAMES.get(split, split), match[2] and match[2].upper()
-    return None, None
+            marks.append((SPLIT_NAMES.get(split, split), match[2] and match[2].upper()))
+    return min(marks, key=lambda mark: mark[0] == "train", default=(None, None))
 
 
 def pair_key(name: str) -> str:
@@ -254,7 +262,7 @@ def select(names: Sequence[str], split: str | None, domain: str | None, where: s
         found = sorted({place[0] for place in places if place[0]})
         raise DataError(f"{where} has no pictures for {split}" + (f", only for {', '.join(found)}" if found else ""))
     if beside := sum(place[0] is None for place in places) if places[chosen[0]][0] else 0:
-        logger.warning("%s: %d pictures that lie beside the folder %s are left out", where, beside, split)
+        logger.warning("%s: left out, beside the folder %s: %d pictures", where, split, beside)
     if any(places[index][1] for index in chosen):
         if domain is None:
             raise DataError(f"{where} holds two domains, {split}A and {split}B: name the folder of one of them")
@@ -408,10 +416,8 @@ class _HubDataset:
         with _data_errors(self.name), one_sentence(self.name):
             if streaming:
                 table = self._stream(urls, columns=[column]).cast_column(column, as_file)
-                rows: Any = []
                 wanted = STREAM_LIMIT if limit is None else limit
-                for row in table.take(wanted):
-                    rows.append(row)
+                rows: Any = list(table.take(wanted))
                 if limit is None and len(rows) == wanted:
                     logger.warning("%s: the first %d pictures are taken; a limit allows more", self.name, wanted)
             else:
@@ -423,8 +429,7 @@ class _HubDataset:
                     rows = rows.select(range(min(limit, len(rows))))
         if not len(rows):
             raise DataError(f"{self.name} has no pictures in the split {split}")
-        names = [f"{split}/{column}/{index:06d}" for index in range(len(rows))]
-        return Rows(self.name, names, self.commit, rows, column)
+        return Rows(self.name, split, f"{self.commit} {column}", rows, column)
 
     @property
     def _prefix(self) -> str:
@@ -437,7 +442,13 @@ class _HubDataset:
         if ".huggingface.yaml" in self.listed or any(map(_leads_away, _strings(self.card.get("configs")))):
             raise DataError(f"{self.name} names data files outside its own repository, which are not read")
         with _data_errors(self.name), one_sentence(self.name):
-            builder = datasets.load_dataset_builder(self.name, subset, revision=self.commit, token=self.token)
+            try:
+                builder = datasets.load_dataset_builder(self.name, subset, revision=self.commit, token=self.token)
+            except ValueError as error:
+                subsets = [str(config.get("config_name")) for config in self.card.get("configs") or []]
+                if subset in subsets or not subsets:
+                    raise
+                raise DataError(f"{self.name} has subsets; name one of {', '.join(subsets)}") from error
         splits = {str(split): list(map(str, urls)) for split, urls in (builder.config.data_files or {}).items()}
         for url in (url for urls in splits.values() for url in urls):
             if not (url.startswith(self._prefix) and url.endswith(".parquet")):
@@ -477,6 +488,14 @@ class _HubDataset:
         raise DataError(f"{self.name} has several columns of pictures; name one of {', '.join(columns)}")
 
 
+class _NoBar(tqdm):
+    """A progress bar that is not shown."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        options.pop("name", None)  # known to the bars of huggingface_hub alone
+        super().__init__(*arguments, **options | {"disable": True})
+
+
 def _column_of(columns: Sequence[str], domain: str) -> str | None:
     """The one column that holds a domain by its name: imageA of imageA and imageB, input of input and output."""
     other = {"A": "B", "B": "A"}[domain]
@@ -506,10 +525,15 @@ def _data_errors(name: str) -> Iterator[None]:
     """Errors of `datasets` itself as one sentence; those of the Hub are `one_sentence`'s."""
     from datasets.exceptions import DatasetsError
 
+    log = logging.getLogger("datasets")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # it would say before it raises what the error says
     try:
         yield
     except DatasetsError as error:
         raise DataError(f"{name} cannot be read: {_first_line(error.__cause__ or error)}") from error
+    finally:
+        log.setLevel(level)
 
 
 @contextlib.contextmanager
@@ -543,3 +567,8 @@ def _leads_away(pattern: str) -> bool:
 
 def _first_line(error: BaseException) -> str:
     return f"{next(iter(str(error).splitlines()), type(error).__name__):.160}"
+
+
+def _printable(name: str) -> str:
+    """A name that a stranger chose, without what would command the terminal."""
+    return f"{name if name.isprintable() else ascii(name)[1:-1]:.200}"
