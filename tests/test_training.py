@@ -2,13 +2,11 @@
 
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ import torch
 from float64_training import to_float64
 from PIL import Image
 from safetensors.torch import load_file
+from toy_training import ROOT, assert_same_run, given, kill_and_resume, launch, make_pictures, options, weights
 
 from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator, Pix2PixGenerator
 from hfstyle.errors import CheckpointError, DataError, OptionError
@@ -27,72 +26,9 @@ from hfstyle.training.cyclegan import CycleGAN
 from hfstyle.training.dcgan import DCGAN
 from hfstyle.training.main import METHODS, main
 from hfstyle.training.noise import Noise
+from hfstyle.training.pix2pix import Pix2Pix
 from hfstyle.training.stylegram import StyleGram
 from hfstyle.training.trainer import Trainer, rate_factor
-
-ROOT = Path(__file__).parent.parent
-LAUNCH = [
-    sys.executable,
-    "-m",
-    "accelerate.commands.launch",
-    "--num_processes",
-    "1",
-    str(ROOT / "train.py"),
-]
-TINY = {"ngf": 4, "ndf": 4, "crop": 32, "resize": (32, 40), "batch_size": 2, "log_every": 1, "threads": 1}
-"""Networks so small that one thread is faster than two."""
-RESNET = {"source": "photos", "target": "paintings", "n_blocks": 1}
-OWN = {
-    "cyclegan": RESNET,
-    "cut": RESNET,
-    "stylegram": RESNET,
-    "pix2pix": {"source": "pairs", "n_downs": 2},
-    "dcgan": {"target": "paintings", "batch_size": 4},
-}
-"""What each method is given besides."""
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """Two folders that a network can tell apart, grey noise and blue waves, and pairs of both side by side."""
-    folder = tmp_path_factory.mktemp("pictures")
-    noise = np.random.default_rng(0)
-    (folder / "pairs").mkdir()
-    for domain in ("photos", "paintings"):
-        (folder / domain).mkdir()
-        for index in range(6):
-            if domain == "photos":
-                pixels = noise.integers(60, 200, (48, 64, 1)).repeat(3, 2)
-            else:
-                wave = np.sin(np.arange(64) / (2 + index)) * 60 + 128
-                pixels = np.stack([wave * 0.3, wave * 0.6, wave], -1)[None].repeat(48, 0)
-            Image.fromarray(pixels.astype(np.uint8)).save(folder / domain / f"{index}.png")
-    for index in range(6):
-        halves = [np.asarray(Image.open(folder / domain / f"{index}.png")) for domain in ("photos", "paintings")]
-        Image.fromarray(np.concatenate(halves, 1)[:, 8:-8]).save(folder / "pairs" / f"{index}.png")
-    return folder
-
-
-def given(method: str, pictures) -> dict:
-    """The options of a tiny training."""
-    return {
-        name: pictures / value if name in ("source", "target") else value
-        for name, value in (TINY | OWN[method]).items()
-    }
-
-
-def options(method: str, pictures, output, *more: str) -> list[str]:
-    words = ["--output", str(output)]
-    for name, value in given(method, pictures).items():
-        words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, tuple) else [value])]
-    return [*words, *more]
-
-
-def launch(method: str, pictures, output, *more: str) -> subprocess.CompletedProcess:
-    command = [*LAUNCH, method, *options(method, pictures, output, *more)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result
 
 
 def config(pictures, output, method: type = CycleGAN, **more) -> UnpairedConfig:
@@ -100,29 +36,9 @@ def config(pictures, output, method: type = CycleGAN, **more) -> UnpairedConfig:
     return method.Config(**(given(method.name, pictures) | quiet | more))
 
 
-def weights(folder) -> dict[str, torch.Tensor]:
-    files = sorted(Path(folder).rglob("model.safetensors"))
-    found = {
-        f"{path.relative_to(folder)}:{name}": tensor
-        for path in files
-        if not any(part.startswith("checkpoint-") for part in path.relative_to(folder).parts)
-        for name, tensor in load_file(path).items()
-    }
-    assert len(found) > 10
-    return found
-
-
-def assert_same_run(one, other):
-    first, second = weights(one), weights(other)
-    assert first.keys() == second.keys()
-    different = [name for name in first if not torch.equal(first[name], second[name])]
-    assert not different, f"{len(different)} of {len(first)} tensors differ, such as {different[:3]}"
-    state, other_state = (
-        torch.load(checkpoints(run)[-1] / "training_state.pt", weights_only=True) for run in (one, other)
-    )
-    assert state["step"] == other_state["step"]
-    for name in ("samples", "networks", "averages", "optimizers", "pools", "evaluations"):
-        torch.testing.assert_close(state[name], other_state[name], atol=0, rtol=0, msg=lambda m, name=name: name + m)
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    return make_pictures(tmp_path_factory.mktemp("pictures"))
 
 
 # ---- the command ----
@@ -172,40 +88,7 @@ def test_one_step_leaves_a_whole_model(method, pictures, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_killed_three_times_it_ends_bit_for_bit_the_same(method, pictures, tmp_path):
-    """SIGKILL at random moments, then `--resume latest`, as often as it takes."""
-    run = ["--max-steps", "40", "--checkpoint-every", "3", "--sample-every", "7", "--pool-size", "5"]
-    run += ["--eval-every", "9", "--eval-samples", "8", "--num-workers", "2" if method == "pix2pix" else "0"]
-    run += ["--diffaugment", "translation,cutout"]
-    if method == "cyclegan":
-        run += ["--cycle-noise", "0.1"]
-    if method == "cut":
-        run += ["--fast"]
-    launch(method, pictures, tmp_path / "undisturbed", *run)
-    moment = random.Random(time.time_ns())
-    kills, resumed = 0, []
-    command = [*LAUNCH, method, *options(method, pictures, tmp_path / "killed", *run, "--resume", "latest")]
-    while kills < 3:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-        )
-        before = len(checkpoints(tmp_path / "killed"))
-        while not (found := checkpoints(tmp_path / "killed")) or (resumed and found[-1] == resumed[-1]):
-            assert process.poll() is None, process.stdout.read()
-            time.sleep(0.002)
-        time.sleep(moment.uniform(0, 0.1))
-        if process.poll() is not None:
-            break
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        resumed = checkpoints(tmp_path / "killed")
-        kills += 1
-        assert before or resumed
-    assert kills == 3
-    result = launch(method, pictures, tmp_path / "killed", *run, "--resume", "latest")
-    assert "going on from" in result.stdout
-    assert_same_run(tmp_path / "undisturbed", tmp_path / "killed")
-    steps = [json.loads(line)["step"] for line in (tmp_path / "killed" / "metrics.jsonl").read_text().splitlines()]
-    assert steps == list(range(1, 41))
+    assert kill_and_resume(method, pictures, tmp_path, kills=3) == 3
 
 
 @pytest.mark.slow
@@ -617,6 +500,152 @@ def test_the_average_is_what_is_saved(pictures, tmp_path):
     assert torch.equal(raw[judge], averaged[judge])  # only generators are averaged
 
 
+# ---- knowing when to stop ----
+def evaluations(trainer: Trainer, values: list[float]) -> None:
+    """Let the evaluations of a training find these, whatever it does."""
+    found = iter(values)
+    trainer.validation = lambda method, networks: {"kid": next(found), "content": 0.5}
+
+
+def test_the_best_step_is_kept_and_a_training_that_gains_nothing_stops(pictures, tmp_path, capsys):
+    run = {"max_steps": 100, "eval_every": 2, "eval_samples": 8, "early_stop": 3, "checkpoint_every": 0}
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, **run))
+    evaluations(trainer, [0.5, 0.3, 0.4, 0.31, 0.35, 0.1])
+    trainer.train()
+    assert trainer.step == 10
+    best = json.loads((tmp_path / "best" / "evaluation.json").read_text())
+    assert best == {"step": 4, "kid": 0.3, "content": 0.5}
+    assert "step 4: kid 0.3000, content 0.5000 (the best kid so far)" in capsys.readouterr().out
+    final, kept = (CycleGANGenerator.from_pretrained(folder) for folder in (tmp_path, tmp_path / "best"))
+    assert not torch.equal(final.head[1].weight, kept.head[1].weight)
+    assert "| step 10, this model | step 4, the best by kid |" in (tmp_path / "README.md").read_text()
+    # What has stopped stays stopped; with more patience it goes on.
+    Trainer(CycleGAN, config(pictures, tmp_path, **run, resume="latest")).train()
+    assert checkpoints(tmp_path)[-1].name == "checkpoint-10"
+    patient = Trainer(CycleGAN, config(pictures, tmp_path, **(run | {"early_stop": 4}), resume="latest"))
+    evaluations(patient, [0.6])
+    patient.train()
+    assert patient.step == 12
+    assert json.loads((tmp_path / "best" / "evaluation.json").read_text())["step"] == 4
+
+
+def test_the_best_of_a_killed_run_is_that_of_its_checkpoint(pictures, tmp_path, monkeypatch):
+    """Killed after the checkpoint and before best/ was written, the resumed run writes it."""
+    run = {"max_steps": 4, "eval_every": 2, "eval_samples": 8, "resume": "latest"}
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, **run))
+    evaluations(trainer, [0.5])
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(trainer, "_keep_best", lambda checkpoint: (_ for _ in ()).throw(Killed))
+        trainer.train()
+    assert not (tmp_path / "best").exists()
+    resumed = Trainer(CycleGAN, config(pictures, tmp_path, **run))
+    assert json.loads((tmp_path / "best" / "evaluation.json").read_text())["step"] == 2
+    evaluations(resumed, [0.7])
+    resumed.train()
+    assert json.loads((tmp_path / "best" / "evaluation.json").read_text())["step"] == 2
+    kept = AutoModel.from_pretrained(tmp_path / "best")
+    assert not torch.equal(kept.head[1].weight, AutoModel.from_pretrained(tmp_path).head[1].weight)
+
+
+def test_evaluation_tells_a_painter_from_a_copier(pictures, tmp_path):
+    """Pictures like the paintings have a low KID, pictures like the photos a low content distance."""
+    trainer = Trainer(StyleGram, config(pictures, tmp_path, StyleGram, eval_every=1, eval_samples=12, ema=0))
+    measure = trainer.validation
+
+    class Copier(torch.nn.Module):
+        def forward(self, photos):
+            return photos
+
+    class Painter(torch.nn.Module):
+        def forward(self, photos):
+            return torch.stack([trainer.material.stream.style(n) for n in range(len(photos))])
+
+    copied, painted = (measure(trainer.method, {"generator": network}) for network in (Copier(), Painter()))
+    assert copied["content"] == 0 < painted["content"]
+    assert painted["kid"] < copied["kid"] / 5
+    assert measure(trainer.method, {"generator": Painter()}) == painted
+
+
+def test_a_tenth_is_held_back_and_never_learnt_from(tmp_path):
+    for domain, count in (("photos", 30), ("paintings", 21)):
+        (tmp_path / domain).mkdir()
+        for index in range(count):
+            Image.new("RGB", (40, 40), (index * 8, 0, 0)).save(tmp_path / domain / f"{index:02}.png")
+    trainer = Trainer(CUT, config(tmp_path, tmp_path / "run", CUT, eval_every=5, hold_back=0.1))
+    assert "30 photographs and 21 paintings, 5 of them held back to judge by" in trainer.material.described
+
+    def reds(stream, domain):
+        return {round((stream[n][1 + domain][0].mean().item() + 1) * 127.5) for n in range(100)}
+
+    for domain, count in ((0, 30), (1, 21)):
+        learnt = reds(trainer.material.stream, domain)
+        judged = reds(trainer.material.held_back, domain)
+        assert not learnt & judged and learnt | judged == {index * 8 for index in range(count)}
+        assert len(judged) == count // 10
+    everything = Trainer(CUT, config(tmp_path, tmp_path / "run", CUT, eval_every=0))
+    assert len(reds(everything.material.stream, 1)) == 21 and "held back" not in everything.material.described
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_a_dry_run_does_everything_once_and_keeps_nothing(method, pictures, tmp_path, capfd):
+    asked = options(method, pictures, tmp_path / "run", "--dry-run", "--max-steps", "5000", "--eval-samples", "8")
+    assert main([method, *asked, "--push-to-hub", "nobody/nothing", "--cpu"]) == 0
+    said = capfd.readouterr().out
+    line = next(line for line in said.splitlines() if line.startswith("dry run: "))
+    assert {"step", "evaluation", "samples", "checkpoint"} <= set(line.replace(",", " ").split())
+    assert "5000 steps take about " in said and "GiB" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_too_little_memory_is_one_sentence(pictures, tmp_path, monkeypatch):
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, max_steps=2))
+
+    def allocate_too_much(*_):
+        torch.empty(2**50)  # what a CPU says; a GPU raises torch.OutOfMemoryError
+
+    for error in (allocate_too_much, lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory."))):
+        monkeypatch.setattr(trainer.method, "backward", error)
+        with pytest.raises(OptionError, match="out of memory at step 1: try a smaller --batch-size"):
+            trainer.train()
+    monkeypatch.setattr(trainer.method, "backward", lambda *_: (_ for _ in ()).throw(RuntimeError("a bug")))
+    with pytest.raises(RuntimeError, match="a bug"):
+        trainer.train()
+
+
+# ---- pictures ----
+def test_it_learns_from_what_a_data_set_brings(pictures, tmp_path):
+    """One folder with both domains, a zip, and pairs in either direction."""
+    both = tmp_path / "both"
+    shutil.copytree(pictures / "photos", both / "trainA")
+    shutil.copytree(pictures / "paintings", both / "trainB")
+    (both / "testA").mkdir()
+    Image.new("RGB", (64, 48), "red").save(both / "testA" / "secret.png")
+    trainer = Trainer(CUT, config(pictures, tmp_path / "a", CUT, source=str(both), target=None))
+    assert trainer.material.described == "6 photographs and 6 paintings"
+    shutil.make_archive(str(tmp_path / "zipped"), "zip", both)
+    zipped = Trainer(CUT, config(pictures, tmp_path / "b", CUT, source=str(tmp_path / "zipped.zip"), target=None))
+    for one, other in zip(trainer.material.stream[3], zipped.material.stream[3], strict=True):
+        assert torch.equal(torch.as_tensor(one), torch.as_tensor(other))
+    with pytest.raises(OptionError, match="--target"):
+        Trainer(CUT, config(pictures, tmp_path / "c", CUT, target=None))
+    ways = [
+        Trainer(Pix2Pix, config(pictures, tmp_path / way, Pix2Pix, direction=way)).material.stream[1]
+        for way in ("AtoB", "BtoA")
+    ]
+    assert torch.equal(ways[0][1], ways[1][2]) and torch.equal(ways[0][2], ways[1][1])
+    assert (ways[0][1][0] - ways[0][1][2]).abs().max() < 0.02, "A is the grey photo"
+    two = Trainer(Pix2Pix, config(both, tmp_path / "d", Pix2Pix, source=str(both), target=None))
+    assert two.material.described == "6 pairs"
+
+
+def test_near_duplicates_are_reported(pictures, tmp_path, caplog):
+    shutil.copytree(pictures / "photos", tmp_path / "photos")
+    Image.open(pictures / "photos" / "0.png").resize((128, 96)).save(tmp_path / "photos" / "again.jpg")
+    Trainer(CUT, config(pictures, tmp_path / "run", CUT, source=tmp_path / "photos"))
+    assert "look" in caplog.text and "again.jpg" in caplog.text
+
+
 # ---- parts ----
 def test_rate_stays_and_then_falls_to_zero():
     rates = [rate_factor(step, 10, 0.5) for step in range(11)]
@@ -679,5 +708,5 @@ def test_a_loss_that_is_no_number_stops_the_run(pictures, tmp_path):
     trainer = Trainer(CycleGAN, config(pictures, tmp_path, max_steps=3))
     with torch.no_grad():
         trainer.networks["generator"].head[1].weight.fill_(float("nan"))
-    with pytest.raises(CheckpointError, match=r"no longer a number at step 1 .*cycle"):
+    with pytest.raises(CheckpointError, match=r"no longer a number at step 1 .*cycle.*before the first checkpoint"):
         trainer.train()

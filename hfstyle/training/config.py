@@ -64,7 +64,7 @@ class TrainConfig:
 
     # Machine
     mixed_precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
-    """auto: bf16 where the processor has it and is faster with it, else float32. fp16 is for GPUs only."""
+    """auto: bf16 where the processor has it, else float32. fp16 is for GPUs only."""
     seed: int = 0
     """Decides the first weights, the order of the pictures, crops and noise."""
     num_workers: int | None = None

@@ -37,8 +37,6 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
             # Older versions of torch cannot tell; float32 is then only slower.
             capabilities = getattr(torch.cpu, "get_capabilities", dict)()
             bf16 = capabilities.get("avx512_bf16", False) or capabilities.get("amx_bf16", False)
-            # Backwards through a transposed convolution, bfloat16 takes ten times as long as float32.
-            bf16 = bf16 and getattr(config, "upsample", None) != "transpose"
         else:
             # Older GPUs, such as the T4 of free notebooks, only imitate it, slowly.
             bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)

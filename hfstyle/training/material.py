@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from hfstyle.data.augment import Augmentation
-from hfstyle.data.duplicates import near_duplicates
+from hfstyle.data.duplicates import duplicates_in_a_line
 from hfstyle.data.pictures import PairedPictures, Pictures, open_pairs, open_pictures
 from hfstyle.data.sources import has_two_domains
 from hfstyle.data.streams import Crop, PictureStream, hold_back
@@ -109,7 +109,8 @@ def _material(
 ) -> Material:
     """Each domain split into what is learnt from and what is judged by; `plain` crops the latter."""
     for pictures in domains:
-        _report_duplicates(pictures)
+        if line := duplicates_in_a_line(pictures):
+            logger.warning(line)
     part = c.hold_back if c.eval_every else 0.0
     split = [hold_back(pictures, part, c.seed) for pictures in domains]
     learnt, judged = zip(*split, strict=True)
@@ -129,13 +130,6 @@ def _material(
         described=described + (f", {kept} of them held back to judge by" if kept else ""),
         fingerprints=[pictures.fingerprint for pictures in domains],
     )
-
-
-def _report_duplicates(pictures: Pictures | PairedPictures) -> None:
-    if groups := near_duplicates(pictures):
-        names = " and ".join(pictures.names[index] for index in groups[0][:2])
-        more = sum(len(group) - 1 for group in groups)
-        logger.warning("%d pictures look like others, such as %s: `hfstyle data check` lists all", more, names)
 
 
 def spread(pictures: Sequence[Any], count: int) -> list[Any]:
