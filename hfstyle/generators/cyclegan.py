@@ -68,7 +68,7 @@ class CycleGANGenerator(ImageToImageModel):
             *_up(2 * ngf, ngf, c.norm, bias, c.upsample),
         )
         self.tail = nn.Sequential(  # -> (N, out, H, W)
-            ReflectionPad2d(3), nn.Conv2d(ngf, c.out_channels, 7), nn.Tanh()
+            ReflectionPad2d(3), NarrowConv2d(ngf, c.out_channels, 7), nn.Tanh()
         )
 
     @property
@@ -135,7 +135,7 @@ class UpsampleConv2d(nn.Conv2d):
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if x.device.type != "cpu" or torch.compiler.is_exporting() or torch.jit.is_tracing():
+        if not _on_cpu(x):
             return super().forward(F.pad(F.interpolate(x, scale_factor=2), (1, 1, 1, 1), mode="reflect"))
         taps = F.pad(self.weight, (1, 1, 1, 1))  # (out, in, 5, 5)
         taps = taps[..., 1:, :] + taps[..., :-1, :]
@@ -144,8 +144,35 @@ class UpsampleConv2d(nn.Conv2d):
         return F.conv_transpose2d(_pad(x, 1, "replicate"), kernel, self.bias, stride=2, padding=3)
 
 
+class NarrowConv2d(nn.Conv2d):
+    """A convolution to very few channels, such as RGB. (N, in, H + k - 1, W + k - 1) -> (N, out, H, W)
+
+    Processors compute 8 or 16 output channels at a time and would throw most of them away. So on a CPU the rows of the
+    kernel become output channels, k x out of them from kernels one pixel high, and are then added up, each shifted by
+    its row.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not _on_cpu(x) or self.out_channels > 4:
+            return super().forward(x)
+        rows = self.kernel_size[0]
+        height = x.shape[2] - rows + 1
+        kernel = self.weight.permute(2, 0, 1, 3).flatten(0, 1).unsqueeze(2)  # (k out, in, 1, k)
+        parts = F.conv2d(x, kernel).split(self.out_channels, dim=1)
+        # In half precision the parts are added with more digits than they have.
+        total = self.bias.view(-1, 1, 1).to(torch.promote_types(parts[0].dtype, torch.float32))
+        for row, part in enumerate(parts):
+            total = total + part[:, :, row : row + height]
+        return total.to(parts[0].dtype)
+
+
+def _on_cpu(x: torch.Tensor) -> bool:
+    """Whether to compute as CPUs like it; exported graphs keep the plain operations that runtimes look for."""
+    return x.device.type == "cpu" and not torch.compiler.is_exporting() and not torch.jit.is_tracing()
+
+
 def _pad(x: torch.Tensor, by: int, mode: str) -> torch.Tensor:
-    if x.device.type == "cpu" and x.requires_grad and torch.is_grad_enabled():
+    if _on_cpu(x) and x.requires_grad and torch.is_grad_enabled():
         return _Pad.apply(x, by, mode)
     return F.pad(x, (by,) * 4, mode=mode)
 
