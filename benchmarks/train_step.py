@@ -12,6 +12,7 @@ idle machine.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -129,10 +130,8 @@ def ours(options: argparse.Namespace) -> dict:
             return backward(*arguments)
 
         trainer.method.backward = timed
-        try:
+        with contextlib.suppress(Enough):
             trainer.train()
-        except Enough:
-            pass
         peak = peak_megabytes()
     seconds = [b - a for a, b in zip(begins[WARM_UP:], begins[WARM_UP + 1 :], strict=False)]
     precision = trainer.accelerator.mixed_precision

@@ -6,7 +6,9 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
+from hfstyle.errors import OptionError
 from hfstyle.hub import ModelConfig, ranged
 from hfstyle.stylize import ImageToImageModel
 
@@ -71,6 +73,18 @@ class CycleGANGenerator(ImageToImageModel):
             ReflectionPad2d(3), NarrowConv2d(ngf, c.out_channels, 7), nn.Tanh()
         )
 
+    def set_activation_checkpointing(self, on: bool = True) -> None:
+        """Whether residual blocks keep only their input for the backward pass and compute the rest again: less memory
+        for more time, and the same gradients to the last bit (Chen et al. 2016, arXiv:1604.06174).
+
+        Raises:
+            OptionError: The network has batch norm, whose running statistics would count every batch twice.
+        """
+        if on and self.config.norm == "batch":
+            raise OptionError("activation checkpointing does not go with batch norm; use instance norm")
+        for block in self.blocks:
+            block.checkpointing = on
+
     @property
     def encoder_channels(self) -> tuple[int, ...]:
         """Channels of what `forward(x, encode=True)` returns."""
@@ -101,6 +115,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, norm: str, dropout: bool, bias: bool):
         super().__init__()
+        self.checkpointing = False
         self.body = nn.Sequential(
             ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
@@ -115,6 +130,8 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.checkpointing and torch.is_grad_enabled():
+            return x + checkpoint(self.body, x, use_reentrant=False)
         return x + self.body(x)
 
 
