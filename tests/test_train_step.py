@@ -7,7 +7,7 @@ from torch import nn
 
 from hfstyle import CycleGANGenerator
 from hfstyle.errors import OptionError
-from hfstyle.generators.cyclegan import NarrowConv2d, ReflectionPad2d, UpsampleConv2d, _Pad
+from hfstyle.generators.cyclegan import InstanceNorm2d, NarrowConv2d, ReflectionPad2d, UpsampleConv2d, _Pad
 from hfstyle.training.memory import keep_freed_memory
 
 
@@ -15,6 +15,8 @@ def plainly(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """What a layer stands for, with torch's functions alone."""
     if isinstance(layer, ReflectionPad2d):
         return F.pad(x, layer.padding, mode="reflect")
+    if isinstance(layer, InstanceNorm2d):
+        return F.instance_norm(x, weight=layer.weight, bias=layer.bias)
     if isinstance(layer, UpsampleConv2d):
         x = F.pad(F.interpolate(x, scale_factor=2), (1, 1, 1, 1), mode="reflect")
     return F.conv2d(x, layer.weight, layer.bias)
@@ -23,6 +25,8 @@ def plainly(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
 LAYERS = {
     "pad1": lambda: ReflectionPad2d(1),
     "pad3": lambda: ReflectionPad2d(3),
+    "norm": lambda: InstanceNorm2d(5),
+    "affine norm": lambda: InstanceNorm2d(5, affine=True),
     "upsample": lambda: UpsampleConv2d(5, 4, 3),
     "upsample without bias": lambda: UpsampleConv2d(5, 4, 3, bias=False),
     **{f"narrow{outputs}": lambda outputs=outputs: NarrowConv2d(5, outputs, 7) for outputs in (1, 3, 4, 5)},
