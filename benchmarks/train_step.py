@@ -55,7 +55,9 @@ def main() -> None:
     for _ in range(options.rounds):
         for side, found in results.items():
             command = [sys.executable, __file__, *sys.argv[1:], "--side", side]
-            result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            result = subprocess.run(command, capture_output=True, text=True)
+            if result.returncode:
+                sys.exit(result.stderr)
             found.append(json.loads(result.stdout.splitlines()[-1]))
     report(options, results)
 
