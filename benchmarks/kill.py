@@ -1,8 +1,8 @@
 """Kill trainings and resume them: `python benchmarks/kill.py [--kills 20] [--methods cyclegan cut ...]`.
 
-For each method, a training that nobody disturbs, and one that is killed (SIGKILL) at random moments, half of them while
-a checkpoint is written, and resumed each time. Weights, averages, optimisers, pools, evaluations and the position in
-the data must be equal to the bit in the end.
+For each method, a training that nobody disturbs, and one that is killed (SIGKILL) at random moments, half of them
+while a checkpoint is written, and resumed each time. Weights, averages, optimisers, pools, evaluations and the place
+in the data must be equal to the bit in the end.
 """
 
 import argparse

@@ -18,6 +18,7 @@ from toy_training import ROOT, assert_same_run, given, kill_and_resume, launch, 
 
 from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator, Pix2PixGenerator
 from hfstyle.errors import CheckpointError, DataError, OptionError
+from hfstyle.losses import discriminator_loss, generator_loss, l1_loss
 from hfstyle.training.adversary import ImagePool
 from hfstyle.training.checkpoints import checkpoints
 from hfstyle.training.config import UnpairedConfig
@@ -433,6 +434,29 @@ def test_gradient_accumulation_equals_the_larger_batch(method, pictures, tmp_pat
     assert gradients[0].abs().max() > 1e-3
     worst = max(((gradient - gradients[0]).abs() / gradients[0].abs().clamp_min(1)).max() for gradient in gradients)
     assert worst < 1e-12
+
+
+def test_a_step_has_the_gradients_of_the_whole_loss(pictures, tmp_path):
+    """One direction after the other, passes batched: the same as six passes and one sum of losses."""
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, pool_size=0, mixed_precision="no", lambda_tv=0.0))
+    networks = trainer.networks
+    for network in networks.values():
+        network.double()
+    photos, paintings = (torch.rand(2, 3, 32, 32, dtype=torch.float64) * 2 - 1 for _ in range(2))
+    trainer.method.backward([photos, paintings], Noise(0, [0, 1]), 1.0)
+    ours = {name: [p.grad.clone() for p in network.parameters()] for name, network in networks.items()}
+
+    there, back, judge, reverse_judge = networks.values()
+    fake_paintings, fake_photos = there(photos), back(paintings)
+    loss = generator_loss(judge(fake_paintings)) + generator_loss(reverse_judge(fake_photos))
+    loss = loss + 10 * (l1_loss(back(fake_paintings), photos) + l1_loss(there(fake_photos), paintings))
+    loss = loss + 5 * (l1_loss(there(paintings), paintings) + l1_loss(back(photos), photos))
+    expected = dict.fromkeys(("generator", "reverse_generator"), loss)
+    expected["discriminator"] = discriminator_loss(judge(paintings), judge(fake_paintings.detach()))
+    expected["reverse_discriminator"] = discriminator_loss(reverse_judge(photos), reverse_judge(fake_photos.detach()))
+    for name, network in networks.items():
+        gradients = torch.autograd.grad(expected[name], list(network.parameters()), retain_graph=True)
+        torch.testing.assert_close(ours[name], list(gradients), atol=1e-12, rtol=1e-9)
 
 
 @pytest.mark.slow

@@ -233,6 +233,9 @@ class UnpairedConfig(TranslationConfig):
     """Residual blocks of a generator. (CycleGAN: 9 at 256 pixels, 6 at 128.)"""
     upsample: Literal["resize", "transpose"] = "resize"
     """How generators grow back: resize leaves no checkerboard, transpose is the papers'."""
+    activation_checkpointing: bool = False
+    """Compute the residual blocks once more on the way back instead of keeping what they computed: less memory for
+    about a quarter more time, and the same model to the last bit."""
     photo_negatives: bool = False
     """Show the discriminator of paintings unpainted photos too, as fakes: else it has never seen any, and its score of
     a photo means nothing."""

@@ -11,7 +11,6 @@ from torch import nn
 
 from hfstyle.data.streams import PictureStream
 from hfstyle.discriminators import PatchGANDiscriminator
-from hfstyle.generators.cyclegan import CycleGANGenerator
 from hfstyle.losses import l1_loss, total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
@@ -19,7 +18,7 @@ from hfstyle.training.material import unpaired
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
 from hfstyle.training.perceptual import FeatureTerms
-from hfstyle.training.start import start_discriminator, start_resnet, start_reverse_generator
+from hfstyle.training.start import start_discriminator, start_resnet, start_reverse_resnet
 
 
 @dataclass(kw_only=True)
@@ -60,7 +59,7 @@ class CycleGAN(Method):
         super().__init__(config, accelerator, stream)
         generator = start_resnet(config)
         discriminator = start_discriminator(PatchGANDiscriminator, config)
-        reverse_generator = start_reverse_generator(CycleGANGenerator, config, generator.config)
+        reverse_generator = start_reverse_resnet(config, generator.config)
         reverse_discriminator = start_discriminator(PatchGANDiscriminator, config, "reverse/discriminator")
         self.networks = {
             "generator": generator,  # photo -> painting
@@ -88,32 +87,41 @@ class CycleGAN(Method):
         generator, reverse_generator, discriminator, reverse_discriminator = self.networks.values()
         photos, paintings = images
 
-        # ---- generators; passes through one network go as one batch, which two cores like better
+        # ---- generators, one direction after the other: the sum of their gradients is that of both together, and only
+        # half of what the backward passes need is in memory at a time. Passes through one network go as one batch.
         set_requires_grad(False, discriminator, reverse_discriminator)
         size = len(photos)
         with_identity = c.lambda_cycle * c.lambda_identity > 0
+
         inputs = torch.cat([photos, paintings]) if with_identity else photos
         fake_paintings, *same_paintings = generator(inputs).split(size)
-        inputs = torch.cat([paintings, photos]) if with_identity else paintings
-        fake_photos, *same_photos = reverse_generator(inputs).split(size)
         cycled_photos = reverse_generator(self._noisy(fake_paintings, noise))
-        cycled_paintings = generator(self._noisy(fake_photos, noise))
         losses = {
             # the discriminator of paintings takes it for one
             "adversarial": self.paintings.generator_loss(discriminator, fake_paintings, noise),
-            "adversarial_reverse": self.photos.generator_loss(reverse_discriminator, fake_photos, noise),
             # there and back again is where it started
             "cycle": c.lambda_cycle * l1_loss(cycled_photos, photos),
-            "cycle_reverse": c.lambda_cycle * l1_loss(cycled_paintings, paintings),
         }
         if with_identity:
             # what is a painting already stays as it is
             losses["identity"] = c.lambda_cycle * c.lambda_identity * l1_loss(same_paintings[0], paintings)
-            losses["identity_reverse"] = c.lambda_cycle * c.lambda_identity * l1_loss(same_photos[0], photos)
         if c.lambda_tv:
             losses["total_variation"] = c.lambda_tv * total_variation(fake_paintings)
         losses |= self.feature_terms(fake_paintings, photos)  # texture of the paintings, content of the photo
         self.accelerator.backward(sum(losses.values()) * share)
+        fake_paintings = fake_paintings.detach()
+
+        inputs = torch.cat([paintings, photos]) if with_identity else paintings
+        fake_photos, *same_photos = reverse_generator(inputs).split(size)
+        cycled_paintings = generator(self._noisy(fake_photos, noise))
+        reverse = {
+            "adversarial_reverse": self.photos.generator_loss(reverse_discriminator, fake_photos, noise),
+            "cycle_reverse": c.lambda_cycle * l1_loss(cycled_paintings, paintings),
+        }
+        if with_identity:
+            reverse["identity_reverse"] = c.lambda_cycle * c.lambda_identity * l1_loss(same_photos[0], photos)
+        self.accelerator.backward(sum(reverse.values()) * share)
+        losses |= reverse
 
         # ---- discriminators
         set_requires_grad(True, discriminator, reverse_discriminator)

@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 from hfstyle.discriminators import Discriminator
 from hfstyle.errors import ModelNotFoundError
-from hfstyle.generators.cyclegan import CycleGANGenerator
-from hfstyle.hub import ModelConfig, PreTrainedModel
+from hfstyle.generators.cyclegan import CycleGANConfig, CycleGANGenerator
+from hfstyle.hub import PreTrainedModel
 from hfstyle.training.adversary import init_weights
 from hfstyle.training.config import PictureConfig, UnpairedConfig
 
@@ -31,12 +31,18 @@ def start_generator(cls: type[Model], config: PictureConfig, norms: bool = False
 def start_resnet(config: UnpairedConfig) -> CycleGANGenerator:
     """The generator of the methods without pairs."""
     c = config
-    return start_generator(CycleGANGenerator, c, ngf=c.ngf, n_blocks=c.n_blocks, upsample=c.upsample, margin=MARGIN)
+    generator = start_generator(
+        CycleGANGenerator, c, ngf=c.ngf, n_blocks=c.n_blocks, upsample=c.upsample, margin=MARGIN
+    )
+    generator.set_activation_checkpointing(c.activation_checkpointing)
+    return generator
 
 
-def start_reverse_generator(cls: type[Model], config: PictureConfig, architecture: ModelConfig) -> Model:
+def start_reverse_resnet(config: UnpairedConfig, architecture: CycleGANConfig) -> CycleGANGenerator:
     """The generator from paintings to photos where it was kept, else a fresh one."""
-    return _kept(cls, config, "reverse") or init_weights(cls(architecture))
+    generator = _kept(CycleGANGenerator, config, "reverse") or init_weights(CycleGANGenerator(architecture))
+    generator.set_activation_checkpointing(config.activation_checkpointing)
+    return generator
 
 
 def start_discriminator(
