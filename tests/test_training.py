@@ -11,7 +11,9 @@ import time
 import numpy as np
 import pytest
 import torch
+import yaml
 from float64_training import to_float64
+from huggingface_hub import HfApi
 from PIL import Image
 from safetensors.torch import load_file
 from toy_training import ROOT, assert_same_run, given, kill_and_resume, launch, make_pictures, options, weights
@@ -255,6 +257,12 @@ def test_two_processes_train_one_model(pictures, tmp_path):
     assert not any(name.startswith("module.") for name in names)
     assert [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [1, 2, 3]
     AutoModel.from_pretrained(tmp_path).stylize(Image.new("RGB", (40, 40)))
+    # One process goes on where two stopped, with the samples that neither has seen.
+    alone = Trainer(StyleGram, config(pictures, tmp_path, StyleGram, max_steps=5, resume="latest"))
+    assert (alone.step, alone.samples) == (3, 3 * 2 * 2)
+    assert next(iter(alone._loader()))[0].tolist() == [12, 13]
+    alone.train()
+    assert alone.samples == 16
 
 
 @pytest.mark.slow
@@ -637,6 +645,23 @@ def test_too_little_memory_is_one_sentence(pictures, tmp_path, monkeypatch):
         trainer.train()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("tracker", ["tensorboard", "trackio"])
+def test_a_tracker_is_told_losses_and_measures(pictures, tmp_path, monkeypatch, tracker):
+    pytest.importorskip(tracker)
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    asked = ["--max-steps", "2", "--eval-samples", "8", "--track", tracker]
+    launch("stylegram", pictures, tmp_path / "run", *asked)
+    if tracker == "tensorboard":
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        log = EventAccumulator(str(tmp_path / "run" / "hfstyle")).Reload()
+        assert [event.step for event in log.Scalars("gram")] == [1, 2]
+        assert [event.step for event in log.Scalars("kid")] == [2]
+    else:
+        assert list((tmp_path / "trackio").glob("hfstyle*"))
+
+
 # ---- pictures ----
 def test_it_learns_from_what_a_data_set_brings(pictures, tmp_path):
     """One folder with both domains, a zip, and pairs in either direction."""
@@ -661,6 +686,21 @@ def test_it_learns_from_what_a_data_set_brings(pictures, tmp_path):
     assert (ways[0][1][0] - ways[0][1][2]).abs().max() < 0.02, "A is the grey photo"
     two = Trainer(Pix2Pix, config(both, tmp_path / "d", Pix2Pix, source=str(both), target=None))
     assert two.material.described == "6 pairs"
+
+
+def test_it_learns_from_a_data_set_on_the_hub(pictures, tmp_path, hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    api = HfApi()
+    api.create_repo("alice/waves", repo_type="dataset")
+    api.upload_folder(repo_id="alice/waves", repo_type="dataset", folder_path=pictures / "paintings")
+    trainer = Trainer(CUT, config(pictures, tmp_path / "hub", CUT, target="alice/waves", max_steps=1))
+    local = Trainer(CUT, config(pictures, tmp_path / "local", CUT))
+    assert torch.equal(trainer.material.stream[4][2], local.material.stream[4][2])
+    trainer.train()
+    front_matter = yaml.safe_load((tmp_path / "hub" / "README.md").read_text().split("---")[1])
+    assert front_matter["datasets"] == ["alice/waves"]
+    few = Trainer(CUT, config(pictures, tmp_path / "few", CUT, target="alice/waves", limit=2))
+    assert few.material.described == "2 photographs and 2 paintings"
 
 
 def test_near_duplicates_are_reported(pictures, tmp_path, caplog):

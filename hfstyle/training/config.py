@@ -151,7 +151,7 @@ class PictureConfig(TrainConfig):
     target_column: str | None = None
     """Column of the data set's pictures, where it has several."""
     limit: int | None = None
-    """Take this many pictures at most from a data set on the Hub, and no more than these are downloaded."""
+    """Take this many pictures at most from each source, the first ones; from the Hub no others are downloaded."""
     crop: int = 256
     """Side in pixels of the square crops that are trained on. (CycleGAN: 256.)"""
     resize: tuple[int, int] = (286, 286)

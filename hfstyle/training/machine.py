@@ -41,7 +41,8 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
             # Older GPUs, such as the T4 of free notebooks, only imitate it, slowly.
             bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = "bf16" if bf16 else "no"
-    if track and track not in get_available_trackers():  # accelerate would only warn, and track nothing
+    # Without its package, accelerate would only warn, and track nothing.
+    if track and track not in [str(tracker) for tracker in get_available_trackers()]:
         if track == "wandb":
             raise OptionError("--track wandb needs one more package: pip install wandb")
         raise MissingExtraError(f"--track {track}", "train")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hfstyle.card import Card
+from hfstyle.hub import REPO_ID
 from hfstyle.images import write_whole
 from hfstyle.training.config import TrainConfig
 
@@ -109,10 +110,17 @@ def make_card(
         license=config.license,
         pipeline_tag=method.networks["generator"].pipeline_tag,
         tags=[method.name],
+        datasets=hub_datasets(config),
         # The other sheets show the pictures that it learnt from, which may not be the user's to publish.
         samples=CARD_SAMPLES_NAME if (folder / CARD_SAMPLES_NAME).exists() else None,
         sections=sections,
     )
+
+
+def hub_datasets(config: TrainConfig) -> list[str]:
+    """The data sets on the Hub that a training learns from."""
+    sources = [getattr(config, name, None) for name in ("source", "target")]
+    return list(dict.fromkeys(str(s) for s in sources if s and REPO_ID.fullmatch(str(s)) and not Path(s).exists()))
 
 
 def _figures(evaluations: Mapping[str, Any], config: TrainConfig) -> str:

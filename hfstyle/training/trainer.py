@@ -119,7 +119,7 @@ class Trainer:
                 raise
             raise OptionError(
                 f"out of memory at step {self.step + 1}: try a smaller --batch-size (--gradient-accumulation makes up "
-                "for it), --crop, --ngf or --ndf, --mixed-precision bf16, or --activation-checkpointing where there is one"
+                "for it), --crop, --ngf or --ndf; --mixed-precision bf16 and --activation-checkpointing help too"
             ) from error
 
     def _train(self) -> None:
