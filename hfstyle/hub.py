@@ -40,7 +40,7 @@ FLOATS = ("F16", "BF16", "F32", "F64")
 """The types, in safetensors' words, that weights may be stored in."""
 
 SNAPSHOT = re.compile(r"/snapshots/([0-9a-f]{40})/")
-PUBLISHED = (CARD_NAME, CONFIG_NAME, "model*.safetensors", "samples.jpg", "metrics.jsonl")
+PUBLISHED = (CARD_NAME, CONFIG_NAME, "model*.safetensors", "samples.jpg", "metrics.jsonl", "curves.png")
 """What `push_folder` uploads, from the folder and those below it."""
 
 REPO_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -410,8 +410,9 @@ def push_folder(
 ) -> str:
     """Upload a saved model's folder in one commit: what `PUBLISHED` names. See `PreTrainedModel.push_to_hub`.
 
-    All else stays behind: training checkpoints, the sheets in `samples/`, which show the training pictures,
-    `options.json` with paths of this machine, and whatever of the user's lies beside the model.
+    All else stays behind: training checkpoints, the copy of an earlier step in `best/`, the sheets in `samples/`,
+    which show the training pictures, `options.json` with paths of this machine, and whatever of the user's lies beside
+    the model.
     """
     if create_pr and revision is not None:
         raise OptionError(f"a pull request to {repo_id} is made from main: give create_pr or revision, not both")
@@ -419,7 +420,7 @@ def push_folder(
     with one_sentence(repo_id, revision=revision):
         if revision is not None and not revision.startswith("refs/"):  # refs/pr/1 is there or cannot be made
             api.create_branch(repo_id, branch=revision, exist_ok=True)
-        ignore = [pattern for name in ("checkpoint-*/*", ".*") for pattern in (name, f"*/{name}")]
+        ignore = [pattern for name in ("checkpoint-*/*", "best/*", ".*") for pattern in (name, f"*/{name}")]
         if keep_card and api.file_exists(repo_id, CARD_NAME, revision=revision):
             ignore.append(CARD_NAME)
         commit = api.upload_folder(

@@ -15,8 +15,10 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 from test_images import gradient
 
 import hfstyle
@@ -104,6 +106,9 @@ def test_the_python_in_the_readme_runs(tmp_path, monkeypatch, hub):
 @pytest.mark.slow
 def test_the_command_lines_in_the_readme_run(tmp_path):
     (tmp_path / "holidays").mkdir()
+    for folder in ("photos", "paintings"):
+        (tmp_path / folder).mkdir()
+        gradient(size=(60, 40)).save(tmp_path / folder / "1.jpg")
     for name in ("photo.jpg", "holidays/1.jpg", "holidays/2.png"):
         gradient(size=(60, 40)).save(tmp_path / name)
     lines = [line.split("#")[0].strip() for block in blocks("bash") for line in block.splitlines()]
@@ -118,18 +123,48 @@ def test_the_command_lines_in_the_readme_run(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_training_command_in_the_readme_trains(tmp_path):
+def test_the_training_chapter_of_the_readme_leads_to_a_model_on_the_hub(tmp_path, hub):
+    """Each command as it stands there, with networks and crops of a size for tests."""
+    hub.add_user("hf_me", "me")
+    noise = np.random.default_rng(0)
     for folder in ("photos", "paintings"):
         (tmp_path / folder).mkdir()
         for index in range(3):
-            gradient(size=(60 + index, 50)).save(tmp_path / folder / f"{index}.jpg")
-    (command,) = [line for block in blocks("bash") for line in block.splitlines() if "accelerate launch" in line]
-    program = f"{shlex.quote(sys.executable)} -m accelerate.commands.launch {shlex.quote(str(ROOT / 'train.py'))}"
-    command = command.replace(".venv/bin/accelerate launch train.py", program)
-    command += " --max-steps 1 --ngf 4 --n-blocks 1 --ndf 4 --crop 32 --resize 32 40"
-    result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert hfstyle.AutoModel.from_pretrained(tmp_path / "runs" / "mine").config.ngf == 4
+            pixels = noise.integers(0, 256, (50, 60 + index, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{index}.png")
+    chapter = README.split("## Training")[1].split("## What is where")[0]
+    bash = "".join(re.findall(r"```bash\n(.*?)```", chapter, re.S))
+    lines = [line.split("#")[0].strip() for line in bash.splitlines()]
+    commands = [line for line in lines if line.startswith(".venv/bin/")]
+    assert len(commands) == 5 and sum("accelerate launch" in command for command in commands) == 3
+    python = shlex.quote(sys.executable)
+    environment = os.environ | {"HF_TOKEN": "hf_me", "PYTHONPATH": str(ROOT)}
+    for command in commands:
+        command = command.replace("train.py", shlex.quote(str(ROOT / "train.py")))
+        command = command.replace(".venv/bin/hfstyle", f"{python} -m hfstyle")
+        command = command.replace(".venv/bin/accelerate launch", f"{python} -m accelerate.commands.launch")
+        command = command.replace(".venv/bin/torchrun", f"{python} -m torch.distributed.run --standalone")
+        if "--nproc" in command:
+            command = command.replace("runs/mine", "runs/two") + " --cpu"
+        if "train.py" in command:
+            command += " --max-steps 1 --ngf 4 --n-blocks 1 --ndf 4 --crop 32 --resize 32 40 --eval-samples 8"
+        result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, env=environment)
+        assert result.returncode == 0, command + result.stdout + result.stderr
+        if "--dry-run" in command:
+            assert "steps take about" in result.stdout and not (tmp_path / "runs" / "mine").exists()
+    assert (tmp_path / "pictures.jpg").exists() and "2 processes" in result.stdout
+    pulled = hfstyle.AutoModel.from_pretrained("me/mine", token="hf_me")
+    assert pulled.config == hfstyle.AutoModel.from_pretrained(tmp_path / "runs" / "mine").config
+    assert {"README.md", "curves.png", "reverse/model.safetensors"} <= set(hub.repo("me/mine").files("main"))
+
+
+def test_the_accelerate_config_in_the_readme_is_one(tmp_path):
+    (text,) = blocks("yaml")
+    (tmp_path / "config.yaml").write_text(text)
+    from accelerate.commands.config import load_config_from_file
+
+    config = load_config_from_file(str(tmp_path / "config.yaml"))
+    assert (config.num_machines, config.num_processes, config.machine_rank) == (2, 8, 0)
 
 
 @pytest.mark.slow
