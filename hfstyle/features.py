@@ -72,8 +72,10 @@ class VGG16Features(nn.Module):
 
 
 def pooled(features: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """One description for each picture: the mean of each channel of the layers in `POOLED`, all of a like size.
+    """One description for each picture: the mean of each channel of the layers in `POOLED`, of mean square 1.
 
     {"relu1_2": (batch, 64, height, width), ...} -> (batch, 960). From colour and grain to shapes, wherever they are.
+    All of one length, else a few pictures of strong contrast would decide every mean over a set.
     """
-    return torch.cat([features[layer].float().mean((2, 3)) / scale for layer, scale in POOLED.items()], 1)
+    means = torch.cat([features[layer].float().mean((2, 3)) / scale for layer, scale in POOLED.items()], 1)
+    return means / means.square().mean(1, keepdim=True).sqrt()
