@@ -373,6 +373,23 @@ def test_init_from_takes_over_architecture_and_all_networks(pictures, tmp_path):
     assert torch.equal(trainer.networks["generator"].head[1].weight, first["model.safetensors:head.1.weight"])
 
 
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_every_method_goes_on_from_the_small_folder_alone(method, pictures, tmp_path):
+    """In half precision, on another machine: generators and discriminators are those of before."""
+    before = Trainer(method, config(pictures, tmp_path / "a", method, max_steps=2, ema=0))
+    before.train()
+    before.method.save_pretrained(before.networks, tmp_path / "small", card="", dtype=torch.float16)
+    size = {"image_size": 32} if method is DCGAN else {"margin": 16} if method is not Pix2Pix else {"n_downs": 2}
+    more = {"n_downs": 3} if method is Pix2Pix else {}  # the architecture is that of the model
+    after = Trainer(method, config(pictures, tmp_path / "b", method, init_from=str(tmp_path / "small"), **more))
+    assert size.items() <= after.networks["generator"].config.to_dict().items()
+    kept = set(after.networks) - {"projector"}  # CUT's, which belongs to the loss
+    assert len(kept) == (4 if method is CycleGAN else 2)
+    for name in kept:
+        for one, other in zip(before.networks[name].parameters(), after.networks[name].parameters(), strict=True):
+            assert torch.equal(one.half().float(), other)
+
+
 def test_training_is_pushed_to_the_hub(pictures, tmp_path, hub, monkeypatch, capsys):
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
     shown = {"sample_every": 1, "sample_photos": pictures / "photos"}
