@@ -8,6 +8,9 @@ program can tell "your file is broken" from "our code is broken" with one `excep
 class HfstyleError(Exception):
     """Base of all errors raised on purpose. `str(error)` is one line that says what was wrong and what to do."""
 
+    said_elsewhere = False
+    """Whether another of several processes tells the user."""
+
 
 class ImageError(HfstyleError, ValueError):
     """A picture cannot be read: not a picture, truncated, too large, or of a kind that is not supported."""

@@ -12,7 +12,7 @@ import os
 import re
 import tempfile
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -41,7 +41,7 @@ FLOATS = ("F16", "BF16", "F32", "F64")
 
 SNAPSHOT = re.compile(r"/snapshots/([0-9a-f]{40})/")
 PUBLISHED = (CARD_NAME, CONFIG_NAME, "model*.safetensors", "samples.jpg", "metrics.jsonl", "curves.png")
-"""What `push_folder` uploads, from the folder and those below it."""
+"""What `push_folder` uploads."""
 
 REPO_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*")
 
@@ -294,6 +294,7 @@ class PreTrainedModel(nn.Module):
                 private=private,
                 commit_message=commit_message or f"Upload {type(self).__name__}",
                 revision=revision,
+                subfolders=[subfolder],
                 keep_card=card is None,
                 create_pr=create_pr,
                 token=token,
@@ -404,11 +405,12 @@ def push_folder(
     private: bool | None = None,
     commit_message: str | None = None,
     revision: str | None = None,
+    subfolders: Sequence[str] = ("", "discriminator", "reverse", "reverse/discriminator"),
     keep_card: bool = False,
     create_pr: bool = False,
     token: str | bool | None = None,
 ) -> str:
-    """Upload a saved model's folder in one commit: what `PUBLISHED` names. See `PreTrainedModel.push_to_hub`.
+    """Upload a saved model in one commit: what `PUBLISHED` names in `subfolders`. See `PreTrainedModel.push_to_hub`.
 
     All else stays behind: training checkpoints, the copy of an earlier step in `best/`, the sheets in `samples/`,
     which show the training pictures, `options.json` with paths of this machine, and whatever of the user's lies beside
@@ -420,16 +422,19 @@ def push_folder(
     with one_sentence(repo_id, revision=revision):
         if revision is not None and not revision.startswith("refs/"):  # refs/pr/1 is there or cannot be made
             api.create_branch(repo_id, branch=revision, exist_ok=True)
-        ignore = [pattern for name in ("checkpoint-*/*", "best/*", ".*") for pattern in (name, f"*/{name}")]
-        if keep_card and api.file_exists(repo_id, CARD_NAME, revision=revision):
-            ignore.append(CARD_NAME)
+        ignore = [CARD_NAME] if keep_card and api.file_exists(repo_id, CARD_NAME, revision=revision) else []
         commit = api.upload_folder(
             repo_id=repo_id,
             folder_path=folder,
             commit_message=commit_message,
             revision=revision,
             create_pr=create_pr,
-            allow_patterns=[pattern for name in PUBLISHED for pattern in (name, f"*/{name}")],
+            allow_patterns=[
+                path.relative_to(folder).as_posix()
+                for subfolder in subfolders
+                for path in Path(folder, subfolder).glob("*")
+                if path.is_file() and any(path.match(name) for name in PUBLISHED)
+            ],
             ignore_patterns=ignore,
         )
     return commit.pr_url or commit.commit_url

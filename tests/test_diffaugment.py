@@ -28,7 +28,7 @@ def test_no_policy_changes_nothing(images):
     assert diff_augment(images, "", Noise(0, SAMPLES)) is images
 
 
-def test_translation_moves_and_shows_black(images):
+def test_translation_moves_and_shows_grey(images):
     out = diff_augment(images, "translation", Noise(0, SAMPLES))
     for before, after in zip(images, out, strict=True):
         inner = before[:, 12:20, 16:32]  # moved by at most 4 and 6 pixels
@@ -40,8 +40,8 @@ def test_translation_moves_and_shows_black(images):
         ]
         assert len(found) == 1
         y, x = found[0]
-        assert (after[:, :y] == -1).all() if y > 0 else (after[:, 32 + y :] == -1).all()
-        assert (after[:, :, :x] == -1).all() if x > 0 else (after[:, :, 48 + x :] == -1).all()
+        assert (after[:, :y] == 0).all() if y > 0 else (after[:, 32 + y :] == 0).all()
+        assert (after[:, :, :x] == 0).all() if x > 0 else (after[:, :, 48 + x :] == 0).all()
 
 
 def test_cutout_greys_a_part_and_leaves_the_rest(images):

@@ -100,7 +100,8 @@ def assert_same_run(one, other):
         torch.load(checkpoints(run)[-1] / "training_state.pt", weights_only=True) for run in (one, other)
     )
     assert state["step"] == other_state["step"]
-    for name in ("samples", "networks", "averages", "optimizers", "pools", "evaluations"):
+    assert state["evaluations"] == other_state["evaluations"]
+    for name in ("samples", "networks", "averages", "optimizers", "pools"):
         torch.testing.assert_close(state[name], other_state[name], atol=0, rtol=0, msg=lambda m, name=name: name + m)
 
 

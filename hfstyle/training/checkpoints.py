@@ -3,6 +3,7 @@
 import logging
 import os
 import pickle
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from hfstyle.errors import CheckpointError, OptionError
 logger = logging.getLogger(__name__)
 
 STATE_NAME = "training_state.pt"
+BEST_NAME = "best"
 STATE_KEYS = ("step", "samples", "networks", "averages", "optimizers", "pools", "scaler", "pictures", "evaluations")
 
 
@@ -69,9 +71,11 @@ def read_state(folder: Path) -> dict[str, Any]:
             if (damaged := archive.testzip()) is not None:
                 raise CheckpointError(f"{folder} is damaged (at {damaged})")
         state = torch.load(path, map_location="cpu", weights_only=True)
-        return {name: state[name] for name in STATE_KEYS}
-    except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+    except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{folder} is damaged ({reason(error)})") from error
+    if missing := [name for name in STATE_KEYS if name not in state]:
+        raise CheckpointError(f"{folder} was written by another version of hfstyle (it lacks {missing[0]})")
+    return state
 
 
 def replace_folder(partial: Path, final: Path) -> None:
@@ -91,8 +95,8 @@ def remove_folder(folder: Path) -> None:
 
 def remove_leftovers(output: Path) -> None:
     """Delete what a kill left half written or half deleted."""
-    for pattern in (".checkpoint-*", ".best*"):
-        for leftover in output.glob(pattern):
+    for leftover in output.glob(".*"):
+        if re.fullmatch(rf"\.(checkpoint-\d+|{BEST_NAME})(-old)?", leftover.name):
             shutil.rmtree(leftover, ignore_errors=True)
 
 

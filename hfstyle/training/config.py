@@ -20,9 +20,9 @@ class TrainConfig:
 
     # Length and rhythm
     max_steps: int = 200_000
-    """Optimiser steps in all. (The paper: 200 epochs of about 1,000 pictures.)"""
+    """Optimiser steps in all. (CycleGAN: 200 times through about 1,000 pictures.)"""
     batch_size: int = 1
-    """Samples a step in each process. (The paper: 1.)"""
+    """Samples a step in each process. (CycleGAN, CUT and pix2pix: 1.)"""
     gradient_accumulation: int = 1
     """Batches whose gradients are added up for one step."""
     checkpoint_every: int = 1000
@@ -51,13 +51,13 @@ class TrainConfig:
 
     # Optimiser
     lr: float = 2e-4
-    """Learning rate of Adam. (The paper: 0.0002.)"""
+    """Learning rate of Adam. (All five papers: 0.0002.)"""
     lr_discriminator: float | None = None
     """Learning rate of the discriminators; the same where not given."""
     beta1: float = 0.5
-    """First moment decay of Adam. (The paper: 0.5.)"""
+    """First moment decay of Adam. (All five papers: 0.5.)"""
     decay_start: float = 0.5
-    """Part of the steps after which the rate falls linearly to zero. (The paper: half.)"""
+    """Part of the steps after which the rate falls linearly to zero. (CycleGAN: half.)"""
     ema: float = 0.999
     """Decay of the running mean of the generator weights that is saved and sampled, lower during the first steps; 0
     saves the raw weights."""
@@ -99,6 +99,11 @@ class TrainConfig:
         self._at_least(1, "max_steps", "batch_size", "gradient_accumulation", "log_every", "checkpoints_limit")
         self._at_least(0, "checkpoint_every", "sample_every", "eval_every", "early_stop")
         self._at_least(0, "threads", "seed", "lr", "lr_discriminator", "num_workers")
+        for name, high in (("seed", 2**32 - 1), ("num_workers", 256), ("lr", 1), ("lr_discriminator", 1)):
+            if (value := getattr(self, name)) is not None and not value <= high:
+                raise OptionError(f"--{name.replace('_', '-')} must be at most {high}, not {value}")
+        if self.beta1 == 1:
+            raise OptionError("--beta1 must be less than 1")
         self._at_least(8, "eval_samples")
         self._at_most(1, "decay_start", "ema", "beta1")
         self._at_most(0.5, "hold_back")
@@ -214,7 +219,8 @@ class TranslationConfig(PictureConfig):
     --source and --target may not be yours to publish."""
     metric: Literal["kid", "content"] = "kid"
     """The step with the lowest is kept in best/. kid: distance between painted photos and the held-back paintings
-    (Binkowski et al. 2018), content: between painted photos and photos, both in VGG16 features."""
+    (Binkowski et al. 2018), content: between painted photos and photos, lowest for a generator that does nothing; both
+    in VGG16 features."""
     lambda_content: float = 0.0
     """Weight of the feature content loss on VGG16 features (Johnson et al. 2016); around 1 where it is used."""
 

@@ -28,6 +28,8 @@ class CUTTrainConfig(UnpairedConfig):
     """FastCUT: --lambda-nce 10 where not given, no contrast of paintings with themselves, mirrored queries."""
     lambda_nce: float | None = None
     """Weight of the PatchNCE loss. (The paper: 1; FastCUT: 10.)"""
+    pool_size: int = 0
+    """Past fakes that the discriminator is shown. (The paper: none.)"""
     nce_patches: int = 256
     """Patches of each picture and layer that are contrasted. (The paper: 256.)"""
     nce_temperature: float = 0.07

@@ -42,10 +42,10 @@ def _color(x: torch.Tensor, noise: Noise) -> torch.Tensor:
 
 
 def _translation(x: torch.Tensor, noise: Noise) -> torch.Tensor:
-    """Moved by up to an eighth of the side; what comes in from outside is black."""
+    """Moved by up to an eighth of the side; what comes in from outside is grey."""
     height, width = x.shape[-2:]
     dy, dx = round(height / 8), round(width / 8)
-    padded = F.pad(x, (dx, dx, dy, dy), value=-1)
+    padded = F.pad(x, (dx, dx, dy, dy))
     tops, lefts = (noise.integers(2 * d + 1, len(x)) for d in (dy, dx))
     moved = [
         image[:, top : top + height, left : left + width] for image, top, left in zip(padded, tops, lefts, strict=True)

@@ -1,17 +1,19 @@
 """The machine that trains: its processor or GPU, its cores and memory, and its wish to stop."""
 
+import contextlib
+import logging
 import os
-import resource
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.tracking import get_available_trackers
-from accelerate.utils import DistributedType
+from accelerate.utils import DistributedType, GradientAccumulationPlugin
 
 from hfstyle.errors import MissingExtraError, OptionError
 from hfstyle.training.config import TrainConfig
@@ -50,7 +52,12 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
     AcceleratorState._reset_state()
     try:
         accelerator = Accelerator(
-            mixed_precision=precision, cpu=config.cpu, log_with=track, project_dir=str(config.output)
+            mixed_precision=precision,
+            cpu=config.cpu,
+            log_with=track,
+            project_dir=str(config.output),
+            # The option is ours; the launcher's of the same name would divide the gradients once more.
+            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
         )
     except (ImportError, ValueError) as error:
         raise OptionError(str(error).splitlines()[0]) from error
@@ -59,6 +66,8 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
             f"these networks are small: training shares them whole between processes, without "
             f"{accelerator.distributed_type.value}; choose plain multi-GPU in `accelerate config`"
         )
+    if not accelerator.is_local_main_process:
+        logging.getLogger("hfstyle").setLevel(logging.ERROR)  # one process says what is wrong with the pictures
     if accelerator.num_processes == 1:
         # `accelerate launch` gives a CPU process one thread unless told otherwise.
         torch.set_num_threads(config.threads or cores())
@@ -74,25 +83,38 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def peak_memory(device: torch.device) -> int:
-    """The most memory that this process has taken so far, in bytes: of the GPU where there is one."""
+def peak_memory(device: torch.device) -> int | None:
+    """The most memory that this process has taken so far, in bytes: of the GPU where there is one; None if unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error means that memory was not enough, which each device says in its own way."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in ("out of memory", "can't allocate memory", "could not create a memory object")
-    )
+@contextlib.contextmanager
+def memory_errors() -> Iterator[None]:
+    """One sentence where memory was not enough, which each device says in its own way."""
+    words = ("out of memory", "can't allocate memory", "could not create a memory object")
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and not any(w in str(error) for w in words):
+            raise
+        raise OptionError(
+            "out of memory: try a smaller --batch-size (--gradient-accumulation makes up for it), --crop, --ngf or "
+            "--ndf; --mixed-precision bf16 and --activation-checkpointing help too"
+        ) from error
 
 
 class StopSignal:
-    """Ctrl-C, or the SIGTERM of a cluster, ends the training after the step; a second one ends it at once."""
+    """Ctrl-C, or the SIGTERM of a cluster, ends the training after the step; a second one ends it at once.
+
+    So does a closed terminal, unless nohup has it ignored.
+    """
 
     def __init__(self, accelerator: Accelerator):
         self.accelerator = accelerator
@@ -101,7 +123,10 @@ class StopSignal:
 
     def __enter__(self) -> "StopSignal":
         if threading.current_thread() is threading.main_thread():  # others cannot catch signals
-            for number in (signal.SIGINT, signal.SIGTERM):
+            numbers = [signal.SIGINT, signal.SIGTERM]
+            if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+                numbers.append(signal.SIGHUP)
+            for number in numbers:
                 self.before[number] = signal.signal(number, self._receive)
         return self
 

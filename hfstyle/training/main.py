@@ -5,12 +5,14 @@ import sys
 from collections.abc import Sequence
 
 import tyro
+from accelerate import PartialState
 
 from hfstyle.arguments import parse
 from hfstyle.errors import HfstyleError
 from hfstyle.training.cut import CUT
 from hfstyle.training.cyclegan import CycleGAN
 from hfstyle.training.dcgan import DCGAN
+from hfstyle.training.machine import memory_errors
 from hfstyle.training.pix2pix import Pix2Pix
 from hfstyle.training.stylegram import StyleGram
 from hfstyle.training.trainer import Trainer, dry_run
@@ -35,12 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             description=method.Config.__doc__,
             args=arguments[1:],
         )
-        if config.dry_run:
-            dry_run(method, config)
-        else:
-            Trainer(method, config).train()
+        with memory_errors():
+            if config.dry_run:
+                dry_run(method, config)
+            else:
+                Trainer(method, config).train()
     except HfstyleError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if not error.said_elsewhere:
+            print(f"error: {error}", file=sys.stderr)
+        if PartialState._shared_state:
+            PartialState().destroy_process_group()  # else leaving it open ends in a crash of its own
         return 2
     except KeyboardInterrupt as stopped:
         print(str(stopped) or "interrupted", file=sys.stderr)

@@ -39,8 +39,10 @@ class Material:
     """What sample sheets show beside them."""
     described: str
     """How many pictures there are, in words."""
+    held_back_count: int
+    """How many of them are not learnt from; 0 where there were too few, and measuring is on what is learnt from."""
     fingerprints: list[str]
-    """Change with the pictures."""
+    """Change with the pictures, and with which of them are held back."""
 
 
 def unpaired(config: UnpairedConfig, quiet: bool) -> Material:
@@ -128,7 +130,8 @@ def _material(
         photos=photos,
         paintings=paintings,
         described=described + (f", {kept} of them held back to judge by" if kept else ""),
-        fingerprints=[pictures.fingerprint for pictures in domains],
+        held_back_count=kept,
+        fingerprints=[*(pictures.fingerprint for pictures in domains), f"seed {c.seed}, held back {part}"],
     )
 
 

@@ -50,9 +50,12 @@ class Pix2PixTrainConfig(TranslationConfig):
     """Weight of the L1 distance to the painting that belongs to the photo. (The paper: 100.)"""
 
     def check(self) -> None:
-        multiple = 2**self.n_downs
-        if not 2 <= self.n_downs <= 10 or self.crop % multiple:
-            raise OptionError(f"--crop must be a multiple of 2 to the --n-downs ({multiple}), not {self.crop}")
+        if not 2 <= self.n_downs <= 10:
+            raise OptionError(f"--n-downs must lie between 2 and 10, not {self.n_downs}")
+        if self.crop % 2**self.n_downs:
+            raise OptionError(f"--crop must be a multiple of 2 to the --n-downs ({2**self.n_downs}), not {self.crop}")
+        if (self.source_column is None) != (self.target_column is None):
+            raise OptionError("--source-column and --target-column go together")
         super().check()
         self._at_least(0, "lambda_l1")
 

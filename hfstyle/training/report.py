@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import logging
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from hfstyle.card import Card
 from hfstyle.hub import REPO_ID
 from hfstyle.images import write_whole
 from hfstyle.training.config import TrainConfig
+from hfstyle.training.material import Material
+from hfstyle.training.method import Method
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +64,7 @@ def write_curves(output: Path) -> None:
                 axes.set_yscale("log")
             axes.legend(fontsize="small")
         else:
-            axes.set_title(f"{names[0]}, on held-back pictures")
+            axes.set_title(names[0])
         axes.grid(alpha=0.3)
     with write_whole(output / CURVES_NAME) as file:
         figure.savefig(file, format="png", dpi=110)
@@ -69,30 +72,29 @@ def write_curves(output: Path) -> None:
 
 def make_card(
     config: TrainConfig,
-    method: Any,
+    method: Method,
+    material: Material,
     folder: Path,
     step: int,
-    pictures: str,
     evaluations: Mapping[str, Any],
     about: str,
 ) -> Card:
     """The model card of a training.
 
     Args:
-        method: The training method; its `name` and `summary` are used.
         folder: Where the card is to lie: it shows the samples and curves that lie there.
         step: Steps done.
-        pictures: What it learnt from, in words.
         evaluations: See `Trainer.evaluations`.
         about: Markdown about the style.
     """
+    name = config.output.resolve().name
     command = f"accelerate launch train.py {method.name} " + " ".join(
         f"--{name.replace('_', '-')} {shell(value)}" if not isinstance(value, bool)
         else f"--{'' if value else 'no-'}{name.replace('_', '-')}"
         for name, value in config.changed().items()
         if name not in ("resume", "about", "title", "push_to_hub", "private")
     )  # fmt: skip
-    sections = [("Training data", f"{pictures[0].upper()}{pictures[1:]}.")]
+    sections = [("Training data", f"{material.described}.")]
     if about:
         sections.insert(0, ("The style", about))
     training = f"{step} steps of:\n\n```bash\n{command}\n```"
@@ -100,13 +102,13 @@ def make_card(
         training += f"\n\n![Losses and measures by step]({CURVES_NAME})"
     sections.append(("Training", training))
     if evaluations["last"] is not None:
-        sections.append(("Figures", _figures(evaluations, config)))
+        sections.append(("Figures", _figures(evaluations, config, material)))
     if config.init_from:
         sections.append(("Started from", f"the weights of `{shell(config.init_from)}`."))
     return Card(
-        title=config.title or config.output.name,
+        title=config.title or name,
         summary=method.summary,
-        name=config.push_to_hub or config.output.name,
+        name=config.push_to_hub or name,
         license=config.license,
         pipeline_tag=method.networks["generator"].pipeline_tag,
         tags=[method.name],
@@ -123,13 +125,14 @@ def hub_datasets(config: TrainConfig) -> list[str]:
     return list(dict.fromkeys(str(s) for s in sources if s and REPO_ID.fullmatch(str(s)) and not Path(s).exists()))
 
 
-def _figures(evaluations: Mapping[str, Any], config: TrainConfig) -> str:
+def _figures(evaluations: Mapping[str, Any], config: TrainConfig, material: Material) -> str:
     last, best = evaluations["last"], evaluations["best"]
     rows = [f"| {MEASURES[name]} | {last[name]:.4f} | {best[name]:.4f} |" for name in MEASURES if name in last]
     return "\n".join(
         [
-            f"On {config.eval_samples} crops of {config.crop} pixels; the lower the better. These choose between the "
-            "steps of one training; they are no judgement of the style.\n",
+            f"On {config.eval_samples} crops of {config.crop} pixels of pictures that it "
+            f"{'did not learn' if material.held_back_count else 'learnt'} from; the lower the better. These choose "
+            "between the steps of one training; they are no judgement of the style.\n",
             f"| | step {last['step']}, this model | step {best['step']}, the best by {config.metric} |",
             "|---|---|---|",
             *rows,
@@ -138,9 +141,8 @@ def _figures(evaluations: Mapping[str, Any], config: TrainConfig) -> str:
 
 
 def shell(value: Any) -> str:
-    """An option's value for the card's command; of a path only its end, since the rest is nobody's business."""
+    """An option's value for the card's command; of an absolute path only its end: the rest is nobody's business."""
     if isinstance(value, tuple):
         return " ".join(map(str, value))
-    if isinstance(value, str) and Path(value).exists():
-        value = Path(value)
-    return "/".join(value.parts[-2:]) if isinstance(value, Path) else str(value)
+    path = Path(value).expanduser() if isinstance(value, (str, Path)) else Path()
+    return shlex.quote(path.name if path.is_absolute() else str(value))

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import json
 import shutil
 import statistics
@@ -20,10 +21,11 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from hfstyle.data.streams import StepSampler
-from hfstyle.errors import CheckpointError, DataError, HfstyleError, OptionError
+from hfstyle.errors import CheckpointError, DataError, HfstyleError, ImageError, OptionError
 from hfstyle.hub import create_repo, push_folder
 from hfstyle.images import contact_sheet, save_image, write_whole
 from hfstyle.training.checkpoints import (
+    BEST_NAME,
     STATE_NAME,
     checkpoints,
     find_state,
@@ -34,14 +36,13 @@ from hfstyle.training.checkpoints import (
     step_of,
 )
 from hfstyle.training.config import PictureConfig
-from hfstyle.training.machine import StopSignal, cores, is_out_of_memory, make_accelerator, peak_memory
+from hfstyle.training.machine import StopSignal, cores, make_accelerator, memory_errors, peak_memory
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise, mix
 from hfstyle.training.report import CARD_SAMPLES_NAME, METRICS_NAME, make_card, shell, write_curves
-from hfstyle.training.validation import Validation
+from hfstyle.training.validation import Validation, evaluating
 
 OPTIONS_NAME = "options.json"
-BEST_NAME = "best"
 EVALUATION_NAME = "evaluation.json"
 
 
@@ -60,13 +61,38 @@ class Trainer:
         self.accelerator = make_accelerator(config)
         self.main = self.accelerator.is_main_process
         self.output = Path(config.output)
+        # What is cheap to check comes first: a wrong folder should not cost the time to build networks.
+        self._on_main(self._check_output)
         # On several machines only the first may have the files.
         found = self._on_main(lambda: find_state(self.output, config.resume))
         self.resume_from, state = found or (None, None)
-        # The pictures come first: a wrong folder should not cost the time to build networks.
         self.material = method_class.material(config, quiet=not self.main)
         self._on_main(self._make_output)
-        set_seed(config.seed)  # the first weights
+        self._build(method_class)
+        self.step = 0
+        self.samples = 0
+        """Samples seen by all processes, and so the number of the next."""
+        self.evaluations: dict[str, Any] = {"last": None, "best": None, "by": config.metric, "without_gain": 0}
+        """Step and measures of the newest evaluation and of the best by a measure, and how many there were since."""
+        self.timings: dict[str, list[float]] = {}
+        if state is not None:
+            self._load_state(state)
+        self._share_weights()
+        self.validation = None
+        if config.eval_every and self.main:
+            self.validation = Validation(self.material, config.eval_samples, self.accelerator)
+        if self.main:
+            precision = {"no": "float32"}.get(self.accelerator.mixed_precision, self.accelerator.mixed_precision)
+            processes = f"{self.accelerator.num_processes} processes, " if self.accelerator.num_processes > 1 else ""
+            print(
+                f"{self.material.described}; training in {precision} on {self.accelerator.device.type}, "
+                f"{processes}{torch.get_num_threads()} threads"
+            )
+
+    def _build(self, method_class: type[Method]) -> None:
+        """Networks, their averages and optimisers, with the weights that a training starts from."""
+        config = self.config
+        set_seed(config.seed)
         # A checkpoint holds all networks: what the training once started from may be gone, or be another by now.
         restart = self.resume_from is not None and config.init_from is not None
         start = dataclasses.replace(config, init_from=str(self.resume_from)) if restart else config
@@ -79,48 +105,33 @@ class Trainer:
         self.optimizers = {}
         self.base_rates = {}  # not in the optimisers, whose state would bring back the old ones on --resume
         for name, parameters in self.method.optimizers.items():
-            lr = config.lr_discriminator if name == "discriminators" and config.lr_discriminator else config.lr
+            own = config.lr_discriminator if name == "discriminators" else None
+            lr = config.lr if own is None else own
             adam = torch.optim.Adam(parameters, lr=lr, betas=(config.beta1, 0.999), fused=True)
             self.base_rates[name] = lr
-            self.optimizers[name] = self.accelerator.prepare(adam)
+            self.optimizers[name] = adam
         self.averages = {
             name: AveragedModel(self.networks[name], multi_avg_fn=self._average, use_buffers=True)
             for name in self.method.averaged
             if config.ema
         }
-        self.step = 0
-        self.samples = 0
-        """Samples seen by all processes, and so the number of the next."""
-        self.evaluations: dict[str, Any] = {"last": None, "best": None, "without_gain": 0}
-        """Step and measures of the newest and of the best evaluation, and how many there have been since."""
-        self.timings: dict[str, list[float]] = {}
-        if state is not None:
-            self._load_state(state)
-        self._share_weights()
-        self.validation = None
-        if config.eval_every and self.main:
-            self.validation = Validation(self.material, config.eval_samples, self.accelerator)
-        if self.main:
-            with write_whole(self.output / OPTIONS_NAME) as file:
-                file.write(self.config.to_json().encode())
-            precision = {"no": "float32"}.get(self.accelerator.mixed_precision, self.accelerator.mixed_precision)
-            processes = f"{self.accelerator.num_processes} processes, " if self.accelerator.num_processes > 1 else ""
-            print(
-                f"{self.material.described}; training in {precision} on {self.accelerator.device.type}, "
-                f"{processes}{torch.get_num_threads()} threads"
-            )
 
     def train(self) -> None:
         """Run to `max_steps`, or until evaluations bring nothing new; then save and, where asked, push."""
         try:
-            self._train()
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            with memory_errors():
+                self._train()
+        except OSError as error:
+            if isinstance(error, HfstyleError):
                 raise
-            raise OptionError(
-                f"out of memory at step {self.step + 1}: try a smaller --batch-size (--gradient-accumulation makes up "
-                "for it), --crop, --ngf or --ndf; --mixed-precision bf16 and --activation-checkpointing help too"
+            kept = checkpoints(self.output)
+            raise CheckpointError(
+                f"cannot write to {self.output} ({reason(error)}); the last good checkpoint is "
+                f"{kept[-1].name if kept else 'none'}: make room, then go on with --resume latest"
             ) from error
+        finally:
+            if self.accelerator.num_processes == 1:
+                self.accelerator.end_training()
 
     def _train(self) -> None:
         config = self.config
@@ -134,7 +145,7 @@ class Trainer:
             batches = iter(self._loader())  # here, so that Ctrl-C does not end the processes that load pictures
             while not self._done():
                 with self._timed("step"):
-                    since_log.append(self._take_step(batches))
+                    since_log.append(self._take_step_or_save(batches))
                 bar.update()
                 evaluate = config.eval_every and (_due(self.step, config.eval_every) or self._done())
                 measured = self._evaluate(bar) if evaluate else {}
@@ -155,6 +166,22 @@ class Trainer:
                     raise KeyboardInterrupt(f"stopped at step {self.step} and saved; go on with --resume latest")
         self._finish()
 
+    def _take_step_or_save(self, batches: Iterator[list[torch.Tensor]]) -> dict[str, torch.Tensor]:
+        """A step. If a picture cannot be read any more, what was learnt so far is saved."""
+        try:
+            return self._take_step(batches)
+        except (ImageError, RuntimeError) as error:
+            said = str(error).strip().splitlines() or [""]
+            if isinstance(error, RuntimeError) and not said[0].startswith("DataLoader worker"):
+                raise
+            # Of an error in a loading process, the last line says what it was, behind its class.
+            reason = said[-1].removeprefix(f"{ImageError.__module__}.{ImageError.__name__}: ")
+            kept = "the last checkpoint is whole"
+            if self.accelerator.num_processes == 1:
+                self._save_checkpoint()
+                kept = f"saved at step {self.step}"
+            raise DataError(f"a picture could not be loaded ({reason}); {kept}, go on with --resume latest") from error
+
     def _take_step(self, batches: Iterator[list[torch.Tensor]]) -> dict[str, torch.Tensor]:
         """One step of all optimisers; returns its losses."""
         config, parts = self.config, self.config.gradient_accumulation
@@ -168,14 +195,20 @@ class Trainer:
             losses = self.method.backward(images, Noise(config.seed, numbers.tolist()), 1 / parts)
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0) + loss / parts
-            self.samples += len(numbers) * self.accelerator.num_processes
         self._share_gradients()
+        scaler = self.accelerator.scaler  # of fp16
         for optimizer in self.optimizers.values():
-            optimizer.step()
+            optimizer.step() if scaler is None else scaler.step(optimizer)
+        if scaler is not None:
+            # Once all have stepped, else the second would divide by another number than its gradients were scaled by.
+            # (So accelerate's own wrapper of optimisers is of no use here.)
+            scaler.update()
+        for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
         for name, average in self.averages.items():
             average.update_parameters(self.networks[name])
         self.step += 1
+        self.samples += config.batch_size * parts * self.accelerator.num_processes
         return sums
 
     def _done(self) -> bool:
@@ -195,6 +228,7 @@ class Trainer:
                 result = error
         (result,) = broadcast_object_list([result])
         if isinstance(result, HfstyleError):
+            result.said_elsewhere = not self.main
             raise result
         return result
 
@@ -265,7 +299,7 @@ class Trainer:
         best = self.evaluations["best"]
         newest = {"step": self.step, **measured}
         gained = best is None or measured[by] < best[by]
-        self.evaluations = {
+        self.evaluations |= {
             "last": newest,
             "best": newest if gained else best,
             "without_gain": 0 if gained else self.evaluations["without_gain"] + 1,
@@ -282,12 +316,29 @@ class Trainer:
         self.timings.setdefault(what, []).append(time.perf_counter() - start)
 
     # ---- what is written ----
+    def _check_output(self) -> None:
+        """Raises OptionError for an output folder in which something could be lost."""
+        output = self.output.resolve()
+        for name in ("source", "target", "sample_photos"):
+            folder = getattr(self.config, name, None)
+            if folder is not None and Path(folder).is_dir() and output.is_relative_to(Path(folder).resolve()):
+                option = name.replace("_", "-")
+                raise OptionError(
+                    f"--output lies in the folder of --{option}, which would take its sheets for pictures"
+                )
+        if output.is_file():
+            raise OptionError(f"--output {self.output} is a file")
+        if output.is_dir() and any(output.iterdir()) and not (output / OPTIONS_NAME).exists():
+            raise OptionError(f"{self.output} holds other files: choose another --output")
+
     def _make_output(self) -> None:
         try:
             self.output.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(self.output)
+            with write_whole(self.output / OPTIONS_NAME) as file:
+                file.write(self.config.to_json().encode())
         except OSError as error:
-            raise OptionError(f"cannot make the folder {self.output}: {error.strerror}") from error
-        remove_leftovers(self.output)
+            raise OptionError(f"cannot write to the folder {self.output}: {reason(error)}") from error
         if self.config.push_to_hub:
             # Whoever is not logged in should hear it now, not after days.
             create_repo(self.config.push_to_hub, private=self.config.private or None)
@@ -357,13 +408,8 @@ class Trainer:
 
     def _sample_rows(self) -> list[list[Image.Image]]:
         networks = self._averaged()
-        was_training = {name: network.training for name, network in networks.items()}
-        for network in networks.values():
-            network.eval()
-        rows = self.method.sample(networks, self.material.photos, self.material.paintings)
-        for name, network in networks.items():
-            network.train(was_training[name])
-        return rows
+        with evaluating(networks):
+            return self.method.sample(networks, self.material.photos, self.material.paintings)
 
     def _save_checkpoint(self) -> None:
         for name, network in self.networks.items():  # a finite loss may still have had gradients that were not
@@ -401,11 +447,8 @@ class Trainer:
         Only ever from a checkpoint: so after a kill, best/ is never of a step that the resumed run has yet to take.
         """
         best, folder = self.evaluations["best"], self.output / BEST_NAME
-        if best is None or best["step"] != step_of(checkpoint):
+        if best is None or best["step"] != self.step or _evaluation_of(folder) == best:
             return
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            if json.loads((folder / EVALUATION_NAME).read_text())["step"] == best["step"]:
-                return
         partial = self.output / f".{BEST_NAME}"
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(checkpoint, partial, ignore=shutil.ignore_patterns(STATE_NAME))
@@ -427,22 +470,28 @@ class Trainer:
         """The model at the top of the output folder; of the checkpoints only the last stays, to train on from."""
         if self.main:
             write_curves(self.output)
+            (self.output / CARD_SAMPLES_NAME).unlink(missing_ok=True)  # of an earlier training, with other photos
             if count := self.method.publishable_rows:
                 save_image(contact_sheet(self._sample_rows()[:count], cell=384), self.output / CARD_SAMPLES_NAME)
             self.method.save_pretrained(self._averaged(), self.output, card=self._card(self.output))
             self._tidy(1)
-            print(f"the model is in {self.output}")
+            best = self.evaluations["best"]
+            earlier = best is not None and best["step"] != self.step
+            better = (
+                f", that of the best {self.config.metric} (step {best['step']}) in its folder best" if earlier else ""
+            )
+            print(f"the model is in {self.output}{better}")
             if self.config.push_to_hub:
                 url = push_folder(
                     self.output, self.config.push_to_hub, private=self.config.private or None,
                     commit_message=f"Train {type(self.method).__name__} for {self.step} steps",
                 )  # fmt: skip
                 print(f"pushed: {url}")
-        self.accelerator.end_training()
+        if self.accelerator.num_processes > 1:
+            self.accelerator.end_training()
 
     def _card(self, folder: Path) -> str:
-        pictures = self.material.described
-        return str(make_card(self.config, self.method, folder, self.step, pictures, self.evaluations, self.about))
+        return str(make_card(self.config, self.method, self.material, folder, self.step, self.evaluations, self.about))
 
     # ---- resuming ----
     def _state(self, pools: list[dict[str, list[torch.Tensor]]]) -> dict[str, Any]:
@@ -461,7 +510,10 @@ class Trainer:
     def _load_state(self, state: dict[str, Any]) -> None:
         folder = self.resume_from
         if state["pictures"] != self.material.fingerprints:
-            raise DataError(f"the pictures are not those that {folder} was trained on: resume with the same ones")
+            raise DataError(
+                "the pictures, or which are held back (--seed, --hold-back, --eval-every 0), are not those of "
+                f"{folder}: resume with the same ones"
+            )
         if state["step"] > self.config.max_steps:
             step = state["step"]
             raise OptionError(f"{folder} is at step {step} already, past --max-steps {self.config.max_steps}")
@@ -485,8 +537,23 @@ class Trainer:
         self.evaluations = state["evaluations"]
         if self.main:
             print(f"going on from {folder} at step {self.step}")
-            if folder.parent == self.output:
-                self._keep_best(folder)
+            self._keep_best(folder)
+        self._forget_what_cannot_be_compared()
+
+    def _forget_what_cannot_be_compared(self) -> None:
+        """The best by another --metric, and one that is not in best/, which is then of a course that was left."""
+        folder = self.output / BEST_NAME
+
+        def forget() -> bool:
+            best = self.evaluations["best"]
+            known = self.evaluations["by"] == self.config.metric and _evaluation_of(folder) == best
+            if not known and folder.exists():
+                remove_folder(folder)
+            return not known
+
+        if self._on_main(forget):
+            self.evaluations |= {"best": None, "without_gain": 0}
+        self.evaluations["by"] = self.config.metric
 
 
 def dry_run(method_class: type[Method], config: PictureConfig) -> None:
@@ -506,7 +573,8 @@ def dry_run(method_class: type[Method], config: PictureConfig) -> None:
             track="none",
         )
         trainer = Trainer(method_class, trial)
-        trainer.train()
+        with contextlib.redirect_stdout(io.StringIO()):  # where the model is, which will be gone
+            trainer.train()
     times = {what: min(seconds[-2:]) for what, seconds in trainer.timings.items()}
     counts = {
         "step": config.max_steps,
@@ -518,10 +586,8 @@ def dry_run(method_class: type[Method], config: PictureConfig) -> None:
     memory = peak_memory(trainer.accelerator.device)
     if trainer.main:
         each = ", ".join(f"{what} {seconds:.2f} s" for what, seconds in times.items())
-        print(
-            f"dry run: {each}\n{config.max_steps} steps take about {_duration(total)}; peak memory of each process "
-            f"{memory / 2**30:.1f} GiB"
-        )
+        peak = "" if memory is None else f"; peak memory of each process {memory / 2**30:.1f} GiB"
+        print(f"dry run: {each}\n{config.max_steps} steps take about {_duration(total)}{peak}")
 
 
 def _duration(seconds: float) -> str:
@@ -537,6 +603,14 @@ def rate_factor(step: int, max_steps: int, decay_start: float) -> float:
     """Learning rate as a part of the first: 1 up to `decay_start` of all steps, then linearly towards 0."""
     first = max_steps * decay_start
     return 1.0 if step < first else max(0.0, (max_steps - step) / max(max_steps - first, 1))
+
+
+def _evaluation_of(folder: Path) -> dict[str, Any] | None:
+    """The step and measures of the model in best/, or None where there is none."""
+    try:
+        return json.loads((folder / EVALUATION_NAME).read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def _due(step: int, every: int) -> bool:

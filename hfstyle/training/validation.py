@@ -1,5 +1,8 @@
 """Measuring a training on pictures that it does not learn from, so that it is known when to stop."""
 
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+
 import torch
 from accelerate import Accelerator
 from torch import nn
@@ -10,9 +13,9 @@ from hfstyle.losses import content_loss
 from hfstyle.training.material import Material
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
+from hfstyle.training.perceptual import CONTENT_LAYER
 
 BATCH = 8
-CONTENT_LAYER = "relu3_3"
 
 
 class Validation:
@@ -36,9 +39,10 @@ class Validation:
     @torch.no_grad()
     def __call__(self, method: Method, networks: dict[str, nn.Module]) -> dict[str, float]:
         """Each measure by its name; of all of them the lower is the better."""
-        was_training = {name: network.training for name, network in networks.items()}
-        for network in networks.values():
-            network.eval()
+        with evaluating(networks):
+            return self._measure(method, networks)
+
+    def _measure(self, method: Method, networks: dict[str, nn.Module]) -> dict[str, float]:
         measured: dict[str, list[torch.Tensor]] = {}
         fakes = []
         for numbers in _parts(range(self.samples)):
@@ -53,10 +57,21 @@ class Validation:
                 further = {"content": torch.stack([content_loss(one, other) for one, other in pairs]), **further}
             for name, values in further.items():
                 measured.setdefault(name, []).append(values.float())
-        for name, network in networks.items():
-            network.train(was_training[name])
         return {"kid": self.kid(torch.cat(fakes)), **{k: torch.cat(v).mean().item() for k, v in measured.items()}}
 
 
-def _parts(values):
+@contextlib.contextmanager
+def evaluating(networks: Mapping[str, nn.Module]) -> Iterator[None]:
+    """Networks in evaluation mode meanwhile."""
+    was_training = {name: network.training for name, network in networks.items()}
+    for network in networks.values():
+        network.eval()
+    try:
+        yield
+    finally:
+        for name, network in networks.items():
+            network.train(was_training[name])
+
+
+def _parts(values: Sequence) -> list[Sequence]:
     return [values[first : first + BATCH] for first in range(0, len(values), BATCH)]
