@@ -12,6 +12,7 @@ import re
 import struct
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -43,7 +44,7 @@ COLUMN_NAMES = {
 """What the columns of the two domains are called, besides `imageA` and `imageB` and their like."""
 
 
-class Files:
+class Files(ABC):
     """A list of picture files that can be read in any order, whatever holds them.
 
     Attributes:
@@ -57,13 +58,13 @@ class Files:
         self.names = list(names)
         self.version = version
 
+    @abstractmethod
     def read(self, index: int) -> Path | bytes:
         """What `read_image` takes for the file: its path, or its contents.
 
         Raises:
             ImageError: It cannot be got at.
         """
-        raise NotImplementedError
 
     def describe(self, index: int) -> str:
         """The file's name in messages."""

@@ -1,5 +1,6 @@
 """What all training methods have, and do unless they know better."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from hfstyle.training.material import Material
 from hfstyle.training.noise import Noise
 
 
-class Method:
+class Method(ABC):
     """One training method: which networks, which optimisers, what one step minimises.
 
     A subclass sets the class variables, fills `networks` and `optimizers` in `__init__`, and writes `backward`.
@@ -43,10 +44,11 @@ class Method:
         self.pools = {}
 
     @staticmethod
+    @abstractmethod
     def material(config: TrainConfig, quiet: bool) -> Material:
         """The pictures that it learns from."""
-        raise TypeError("a method says what it learns from")
 
+    @abstractmethod
     def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
         """Add the gradients of one batch, times `share`, and return its weighted losses.
 
@@ -55,7 +57,6 @@ class Method:
             noise: All random numbers, so that a batch in parts is the batch as a whole.
             share: Part of the step that this batch is.
         """
-        raise TypeError("a method says what it minimises")
 
     def evaluate(
         self, networks: dict[str, nn.Module], images: list[torch.Tensor], noise: Noise

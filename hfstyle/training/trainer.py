@@ -175,12 +175,12 @@ class Trainer:
             if isinstance(error, RuntimeError) and not said[0].startswith("DataLoader worker"):
                 raise
             # Of an error in a loading process, the last line says what it was, behind its class.
-            reason = said[-1].removeprefix(f"{ImageError.__module__}.{ImageError.__name__}: ")
+            why = said[-1].removeprefix(f"{ImageError.__module__}.{ImageError.__name__}: ")
             kept = "the last checkpoint is whole"
             if self.accelerator.num_processes == 1:
                 self._save_checkpoint()
                 kept = f"saved at step {self.step}"
-            raise DataError(f"a picture could not be loaded ({reason}); {kept}, go on with --resume latest") from error
+            raise DataError(f"a picture could not be loaded ({why}); {kept}, go on with --resume latest") from error
 
     def _take_step(self, batches: Iterator[list[torch.Tensor]]) -> dict[str, torch.Tensor]:
         """One step of all optimisers; returns its losses."""
