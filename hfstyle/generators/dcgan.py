@@ -10,6 +10,7 @@ from PIL import Image
 from torch import nn
 
 from hfstyle.errors import OptionError
+from hfstyle.generators.layers import grow
 from hfstyle.hub import ModelConfig, PreTrainedModel, ranged
 from hfstyle.images import to_image
 
@@ -55,9 +56,9 @@ class DCGANGenerator(PreTrainedModel):
         )
         self.up = nn.Sequential()  # -> (N, ngf, S/2, S/2)
         for inputs, outputs in zip(widths, widths[1:], strict=False):
-            grow = _grow(inputs, outputs, c.upsample, bias=False)
-            self.up.extend([*grow, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)])
-        self.tail = nn.Sequential(*_grow(c.ngf, c.out_channels, c.upsample, bias=True), nn.Tanh())  # -> (N, out, S, S)
+            doubled = grow(inputs, outputs, c.upsample, bias=False)
+            self.up.extend([doubled, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)])
+        self.tail = nn.Sequential(grow(c.ngf, c.out_channels, c.upsample, bias=True), nn.Tanh())  # -> (N, out, S, S)
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
         return self.tail(self.up(self.head(latents[:, :, None, None])))
@@ -146,12 +147,6 @@ def slerp(a: torch.Tensor, b: torch.Tensor, t: float) -> torch.Tensor:
     if math.sin(angle) < 1e-4:  # (almost) parallel: there is no arc between them, or no single one
         return a + t * (b - a) if t < 1 else b
     return math.sin((1 - t) * angle) / math.sin(angle) * a + math.sin(t * angle) / math.sin(angle) * b
-
-
-def _grow(inputs: int, outputs: int, upsample: str, bias: bool) -> tuple[nn.Module, ...]:
-    if upsample == "transpose":
-        return (nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias),)
-    return nn.Upsample(scale_factor=2), nn.ReflectionPad2d(1), nn.Conv2d(inputs, outputs, 3, bias=bias)
 
 
 def _at_least(low: int, value: int, name: str) -> int:

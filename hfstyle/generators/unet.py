@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from hfstyle.errors import OptionError
+from hfstyle.generators.layers import grow
 from hfstyle.hub import ModelConfig, ranged
 from hfstyle.stylize import ImageToImageModel
 
@@ -74,7 +75,7 @@ class Pix2PixGenerator(ImageToImageModel):
         )
         self.tail = nn.Sequential(  # -> (N, out, H, W)
             nn.ReLU(inplace=True),
-            *_grow(widths[0] * 2, c.out_channels, c.upsample, bias=True),
+            grow(widths[0] * 2, c.out_channels, c.upsample, bias=True),
             nn.Tanh(),
         )
 
@@ -114,14 +115,8 @@ def _down(inputs: int, outputs: int, norm: str, outermost: bool, innermost: bool
 
 
 def _up(inputs: int, outputs: int, norm: str, dropout: float, upsample: str) -> nn.Sequential:
-    grow = _grow(inputs, outputs, upsample, _bias(norm))
-    return nn.Sequential(nn.ReLU(inplace=True), *grow, _norm(norm, outputs), nn.Dropout(dropout))
-
-
-def _grow(inputs: int, outputs: int, upsample: str, bias: bool) -> tuple[nn.Module, ...]:
-    if upsample == "transpose":
-        return (nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias),)
-    return nn.Upsample(scale_factor=2), nn.ReflectionPad2d(1), nn.Conv2d(inputs, outputs, 3, bias=bias)
+    doubled = grow(inputs, outputs, upsample, _bias(norm))
+    return nn.Sequential(nn.ReLU(inplace=True), doubled, _norm(norm, outputs), nn.Dropout(dropout))
 
 
 def _norm(kind: str, channels: int) -> nn.Module:

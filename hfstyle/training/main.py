@@ -45,12 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HfstyleError as error:
         if not error.said_elsewhere:
             print(f"error: {error}", file=sys.stderr)
-        if PartialState._shared_state:
-            PartialState().destroy_process_group()  # else leaving it open ends in a crash of its own
         return 2
     except KeyboardInterrupt as stopped:
         print(str(stopped) or "interrupted", file=sys.stderr)
         return 130
+    finally:
+        if PartialState._shared_state:
+            PartialState().destroy_process_group()  # left open, it ends in a crash of its own
     return 0
 
 

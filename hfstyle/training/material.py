@@ -131,7 +131,7 @@ def _material(
         paintings=paintings,
         described=described + (f", {kept} of them held back to judge by" if kept else ""),
         held_back_count=kept,
-        fingerprints=[*(pictures.fingerprint for pictures in domains), f"seed {c.seed}, held back {part}"],
+        fingerprints=[*(pictures.fingerprint for pictures in domains), f"seed {c.seed}, {kept} held back"],
     )
 
 

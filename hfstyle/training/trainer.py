@@ -130,8 +130,8 @@ class Trainer:
                 f"{kept[-1].name if kept else 'none'}: make room, then go on with --resume latest"
             ) from error
         finally:
-            if self.accelerator.num_processes == 1:
-                self.accelerator.end_training()
+            for tracker in self.accelerator.trackers:
+                tracker.finish()
 
     def _train(self) -> None:
         config = self.config
@@ -487,8 +487,7 @@ class Trainer:
                     commit_message=f"Train {type(self.method).__name__} for {self.step} steps",
                 )  # fmt: skip
                 print(f"pushed: {url}")
-        if self.accelerator.num_processes > 1:
-            self.accelerator.end_training()
+        self.accelerator.wait_for_everyone()
 
     def _card(self, folder: Path) -> str:
         return str(make_card(self.config, self.method, self.material, folder, self.step, self.evaluations, self.about))

@@ -7,7 +7,7 @@ from torch import nn
 
 from hfstyle import CycleGANGenerator
 from hfstyle.errors import OptionError
-from hfstyle.generators.cyclegan import InstanceNorm2d, NarrowConv2d, ReflectionPad2d, UpsampleConv2d, _Pad
+from hfstyle.generators.layers import InstanceNorm2d, NarrowConv2d, ReflectionPad2d, UpsampleConv2d, _Pad
 
 
 def plainly(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
