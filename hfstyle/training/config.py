@@ -51,11 +51,11 @@ class TrainConfig:
 
     # Optimiser
     lr: float = 2e-4
-    """Learning rate of Adam. (All five papers: 0.0002.)"""
+    """Learning rate of Adam. (CycleGAN, CUT, pix2pix and DCGAN: 0.0002.)"""
     lr_discriminator: float | None = None
     """Learning rate of the discriminators; the same where not given."""
     beta1: float = 0.5
-    """First moment decay of Adam. (All five papers: 0.5.)"""
+    """First moment decay of Adam. (CycleGAN, CUT, pix2pix and DCGAN: 0.5.)"""
     decay_start: float = 0.5
     """Part of the steps after which the rate falls linearly to zero. (CycleGAN: half.)"""
     ema: float = 0.999
