@@ -57,7 +57,7 @@ def _train(asked: argparse.Namespace, precision: str, seed: int) -> float:
         )  # fmt: skip
         Trainer(CycleGAN, config).train()
         last = Path(folder, "run", "metrics.jsonl").read_text().splitlines()[-1]
-    return json.loads(last)["kid"]
+    return json.loads(last)["eval_kid"]
 
 
 if __name__ == "__main__":

@@ -77,11 +77,11 @@ def test_one_step_leaves_a_whole_model(method, pictures, tmp_path):
     shown = Image.open(tmp_path / "run" / "samples.jpg")
     assert "](samples.jpg)" in card and (method == "dcgan" or shown.height < sheet.height)
     record = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
-    measures = {"kid"} | ({"cyclegan": {"cycle"}, "pix2pix": {"l1"}}.get(method) or set())
+    measures = {"eval_kid"} | {"cyclegan": {"eval_cycle", "cycle"}, "pix2pix": {"eval_l1", "l1"}}.get(method, set())
     assert record["step"] == 1 and {"adversarial", "discriminator"} | measures <= record.keys()
     assert json.loads((tmp_path / "run" / "options.json").read_text())["ngf"] == 4
     table = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
-    assert len(table) == 2 and "kid" in table[0].split(",")
+    assert len(table) == 2 and "eval_kid" in table[0].split(",")
     assert Image.open(tmp_path / "run" / "curves.png").width > 500
     best = tmp_path / "run" / "best"
     assert json.loads((best / "evaluation.json").read_text())["step"] == 1
@@ -674,7 +674,7 @@ def test_a_tracker_is_told_losses_and_measures(pictures, tmp_path, monkeypatch, 
 
         log = EventAccumulator(str(tmp_path / "run" / "hfstyle")).Reload()
         assert [event.step for event in log.Scalars("gram")] == [1, 2]
-        assert [event.step for event in log.Scalars("kid")] == [2]
+        assert [event.step for event in log.Scalars("eval_kid")] == [2]
     else:
         assert list((tmp_path / "trackio").glob("hfstyle*"))
 

@@ -22,6 +22,8 @@ METRICS_NAME = "metrics.jsonl"
 TABLE_NAME = "metrics.csv"
 CURVES_NAME = "curves.png"
 CARD_SAMPLES_NAME = "samples.jpg"
+MEASURED = "eval_"
+"""Before the names of measures in metrics.jsonl, beside the losses."""
 MEASURES = {
     "kid": "KID between the pictures made and pictures of the style (VGG16 features)",
     "content": "content distance between painting and photo (VGG16 relu3_3, relative)",
@@ -48,9 +50,9 @@ def write_curves(output: Path) -> None:
     except ImportError:
         logger.info("no %s: pip install 'hfstyle[train]'", CURVES_NAME)
         return
-    measures = [name for name in columns if name in MEASURES]
-    losses = [name for name in columns if name not in (*MEASURES, "step", "seconds_per_step")]
-    losses = [name for name in losses if not name.startswith("lr_")]
+    measures = [name for name in columns if name.startswith(MEASURED)]
+    others = ("step", "seconds_per_step")
+    losses = [name for name in columns if name not in others and not name.startswith((MEASURED, "lr_"))]
     panels = [losses, *([name] for name in measures)]
     figure = Figure(figsize=(6 * len(panels), 4.5), layout="constrained")
     for axes, names in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
@@ -64,7 +66,7 @@ def write_curves(output: Path) -> None:
                 axes.set_yscale("log")
             axes.legend(fontsize="small")
         else:
-            axes.set_title(names[0])
+            axes.set_title(names[0].removeprefix(MEASURED))
         axes.grid(alpha=0.3)
     with write_whole(output / CURVES_NAME) as file:
         figure.savefig(file, format="png", dpi=110)

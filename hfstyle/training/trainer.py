@@ -39,7 +39,7 @@ from hfstyle.training.config import PictureConfig
 from hfstyle.training.machine import StopSignal, cores, make_accelerator, memory_errors, peak_memory
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise, mix
-from hfstyle.training.report import CARD_SAMPLES_NAME, METRICS_NAME, make_card, shell, write_curves
+from hfstyle.training.report import CARD_SAMPLES_NAME, MEASURED, METRICS_NAME, make_card, shell, write_curves
 from hfstyle.training.validation import Validation, evaluating
 
 OPTIONS_NAME = "options.json"
@@ -374,7 +374,8 @@ class Trainer:
         means = dict(zip(names, values.mean(0).tolist(), strict=True))
         rates = {f"lr_{name}": group["lr"] for name, o in self.optimizers.items() for group in o.param_groups}
         record = {"step": self.step, **{name: round(value, 5) for name, value in means.items()}, **rates}
-        record |= {name: round(value, 6) for name, value in measured.items()}
+        # A loss may have the name of a measure: the loss "cycle" is weighted, and on what is learnt from.
+        record |= {f"{MEASURED}{name}": round(value, 6) for name, value in measured.items()}
         seconds = statistics.mean(self.timings["step"][-len(steps) :])
         metrics.write(json.dumps({**record, "seconds_per_step": round(seconds, 4)}) + "\n")
         metrics.flush()
