@@ -1,7 +1,8 @@
-"""Make a trained style a bundled one: `python benchmarks/recipes/bundle.py OUT/ukiyoe`.
+"""Make a trained model a bundled one: `python benchmarks/recipes/bundle.py OUT/ukiyoe [--restart-only]`.
 
 Into `hfstyle/assets/NAME` go the generator and its judge in half precision, the card and its samples. Into
-`benchmarks/restart/NAME` go all four networks in half precision: `--init-from benchmarks/restart/NAME` trains on.
+`benchmarks/restart/NAME` go all networks in half precision: `--init-from benchmarks/restart/NAME` trains on. With
+`--restart-only`, of a model that is not good enough yet, only the latter.
 """
 
 import argparse
@@ -20,16 +21,21 @@ BUNDLED = ("", "discriminator")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trained", type=Path)
-    trained = parser.parse_args().trained
-    for home, subfolders in (("hfstyle/assets", BUNDLED), ("benchmarks/restart", RESTART)):
-        folder = ROOT / home / trained.name
+    parser.add_argument("--restart-only", action="store_true")
+    asked = parser.parse_args()
+    name = asked.trained.resolve().name
+    homes = {"benchmarks/restart": RESTART} | ({} if asked.restart_only else {"hfstyle/assets": BUNDLED})
+    for home, subfolders in homes.items():
+        folder = ROOT / home / name
         for subfolder in subfolders:
-            model = AutoModel.from_pretrained(trained, subfolder=subfolder, device="cpu")
+            if not (asked.trained / subfolder / "config.json").exists():
+                continue  # not every method knows a way back
+            model = AutoModel.from_pretrained(asked.trained, subfolder=subfolder, device="cpu")
             # One card, at the top: a style's judge is explained there.
             model.save_pretrained(folder / subfolder, dtype=torch.float16, card="")
         if subfolders is BUNDLED:
-            shutil.copy(trained / "README.md", folder)
-            shutil.copy(trained / "samples.jpg", folder)
+            shutil.copy(asked.trained / "README.md", folder)
+            shutil.copy(asked.trained / "samples.jpg", folder)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         print(f"{folder.relative_to(ROOT)}: {size / 2**20:.1f} MB")
 
