@@ -22,8 +22,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trained", type=Path)
     parser.add_argument("--restart-only", action="store_true")
+    parser.add_argument("--name", help="the folder's where not given; best/ and checkpoints need one")
     asked = parser.parse_args()
-    name = asked.trained.resolve().name
+    name = asked.name or asked.trained.resolve().name
     homes = {"benchmarks/restart": RESTART} | ({} if asked.restart_only else {"hfstyle/assets": BUNDLED})
     for home, subfolders in homes.items():
         folder = ROOT / home / name
