@@ -4,6 +4,8 @@ Every error that hfstyle raises on purpose derives from `HfstyleError`, so that 
 program can tell "your file is broken" from "our code is broken" with one `except`.
 """
 
+from collections.abc import Sequence
+
 
 class HfstyleError(Exception):
     """Base of all errors raised on purpose. `str(error)` is one line that says what was wrong and what to do."""
@@ -49,3 +51,9 @@ class MissingExtraError(HfstyleError, ImportError):
 
     def __init__(self, feature: str, extra: str):
         super().__init__(f"{feature} needs more packages: pip install 'hfstyle[{extra}]'")
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first of many names for a sentence, and how many more there are; each short and printable."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(name[:200] if name.isprintable() else f"{name!a:.200}" for name in names[:most]) + more

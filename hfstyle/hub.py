@@ -27,7 +27,7 @@ from torch import nn
 from hfstyle import __version__
 from hfstyle.assets import ASSETS, bundled_models
 from hfstyle.card import default_card
-from hfstyle.errors import ConfigError, HubError, ModelNotFoundError, OptionError, WeightsError
+from hfstyle.errors import ConfigError, HubError, ModelNotFoundError, OptionError, WeightsError, some
 from hfstyle.images import write_whole
 
 CONFIG_NAME = "config.json"
@@ -72,9 +72,9 @@ class ModelConfig:
         given = {key: value for key, value in values.items() if not str(key).startswith("_")}
         known = [field.name for field in dataclasses.fields(cls)]
         if unknown := sorted(str(key) for key in given if key not in known):
-            raise ConfigError(f"{where} has keys that {cls.__name__} does not know: {_some(unknown)}")
+            raise ConfigError(f"{where} has keys that {cls.__name__} does not know: {some(unknown)}")
         if missing := [name for name in known if name not in given]:
-            raise ConfigError(f"{where} lacks keys that {cls.__name__} needs: {_some(missing)}")
+            raise ConfigError(f"{where} lacks keys that {cls.__name__} needs: {some(missing)}")
         return cls(**given)
 
     def to_dict(self) -> dict[str, Any]:
@@ -506,9 +506,9 @@ def _read_weights(path: Path, expected: Mapping[str, torch.Tensor], where: str) 
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - the file is no dictionary
             shapes = {name: tuple(tensor.get_shape()) for name, tensor in slices.items()}
             if missing := sorted(expected.keys() - shapes.keys()):
-                raise WeightsError(f"{where} lacks tensors that the config asks for: {_some(missing)}")
+                raise WeightsError(f"{where} lacks tensors that the config asks for: {some(missing)}")
             if surplus := sorted(shapes.keys() - expected.keys()):
-                raise WeightsError(f"{where} has tensors that the config does not ask for: {_some(surplus)}")
+                raise WeightsError(f"{where} has tensors that the config does not ask for: {some(surplus)}")
             for name, tensor in expected.items():
                 if shapes[name] != tuple(tensor.shape):
                     raise WeightsError(
@@ -524,11 +524,6 @@ def _read_weights(path: Path, expected: Mapping[str, torch.Tensor], where: str) 
         ) from error
     except OSError as error:
         raise WeightsError(f"{where} cannot be read: {error.strerror or error}") from error
-
-
-def _some(names: list[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(name[:80] if name.isprintable() else f"{name!r:.80}" for name in names[:most]) + more
 
 
 def clean_token(token: str | bool | None) -> str | bool | None:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from hfstyle.data.duplicates import find_groups
 from hfstyle.data.pictures import thumbnail
 from hfstyle.data.sources import Files, find_files, split_and_domain
-from hfstyle.errors import ImageError
+from hfstyle.errors import ImageError, some
 from hfstyle.images import contact_sheet, identify, read_image, split_alpha
 
 SHEET_COLUMNS = 8
@@ -140,8 +140,8 @@ class Report:
             ]
         lines += [f"broken: {reason}" for _, reason in self.broken]
         alike = [group for group in self._names(self.near) if group not in self._names(self.exact)]
-        lines += [f"the same file: {_some(group)}" for group in self._names(self.exact)]
-        lines += [f"look the same: {_some(group)}" for group in alike]
+        lines += [f"the same file: {some(group, MOST_NAMED)}" for group in self._names(self.exact)]
+        lines += [f"look the same: {some(group, MOST_NAMED)}" for group in alike]
         lines += [f"LEAK: {test} is held back for testing, and training learns {train}" for test, train in self.leaks]
         return lines + ["", *self._advice()]
 
@@ -158,10 +158,12 @@ class Report:
         if self.small:
             advice.append(
                 f"{_count(len(self.small), 'picture')} with a short side below the crop of {self.crop}, which would "
-                f"be scaled up and blurred: {_some(self.small)}"
+                f"be scaled up and blurred: {some(self.small, MOST_NAMED)}"
             )
         if self.grey:
-            advice.append(f"{_count(len(self.grey), 'grey picture')} among coloured ones: {_some(self.grey)}")
+            advice.append(
+                f"{_count(len(self.grey), 'grey picture')} among coloured ones: {some(self.grey, MOST_NAMED)}"
+            )
         if self.inner_crop:
             advice.append(
                 f"{_count(self.framed, 'picture')} with a border of one colour: --inner-crop {self.inner_crop} cuts "
@@ -300,8 +302,3 @@ def _count(number: int, what: str) -> str:
 
 def _tally(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items())
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more

@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from hfstyle.data.sources import Files, find_files, has_two_domains, pair_key
-from hfstyle.errors import DataError, ImageError
+from hfstyle.errors import DataError, ImageError, some
 from hfstyle.images import read_image, split_alpha
 
 logger = logging.getLogger(__name__)
@@ -223,9 +223,9 @@ class PairedPictures:
         ]
         self.unreadable = list(dict.fromkeys(a.unreadable + b.unreadable))
         if self.unmatched:
-            logger.warning("left out, without a partner: %s", _some(self.unmatched))
+            logger.warning("left out, without a partner: %s", some(self.unmatched))
         if stretched := [name for name, pair in zip(self.names, self.pairs, strict=True) if not self._fit(*pair)]:
-            logger.warning("A and B differ in shape, so B is stretched: %s", _some(stretched))
+            logger.warning("A and B differ in shape, so B is stretched: %s", some(stretched))
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -288,10 +288,5 @@ def open_pairs(
     pairs = PairedPictures(a, b)
     odd = [name for name, (width, height) in zip(a.names, a.sizes, strict=True) if width != 2 * height]
     if odd:
-        logger.warning("not twice as wide as high, and cut in the middle all the same: %s", _some(odd))
+        logger.warning("not twice as wide as high, and cut in the middle all the same: %s", some(odd))
     return pairs
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(name if name.isprintable() else ascii(name) for name in names[:most]) + more
