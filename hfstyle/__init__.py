@@ -18,22 +18,28 @@ _HOMES = {
     "Pix2PixGenerator": "hfstyle.generators.unet",
     "PixelDiscriminator": "hfstyle.discriminators",
     "PreTrainedModel": "hfstyle.hub",
+    "Style": "hfstyle.styles",
+    "StyleBankGenerator": "hfstyle.generators.stylebank",
     "bundled_models": "hfstyle.assets",
+    "bundled_styles": "hfstyle.assets",
+    "load_painter": "hfstyle.auto",
     "read_image": "hfstyle.images",
 }
 
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
-    from hfstyle.assets import bundled_models
-    from hfstyle.auto import AutoModel
+    from hfstyle.assets import bundled_models, bundled_styles
+    from hfstyle.auto import AutoModel, load_painter
     from hfstyle.discriminators import DCGANDiscriminator, PatchGANDiscriminator, PixelDiscriminator
     from hfstyle.errors import HfstyleError
     from hfstyle.generators.cyclegan import CycleGANGenerator
     from hfstyle.generators.dcgan import DCGANGenerator
+    from hfstyle.generators.stylebank import StyleBankGenerator
     from hfstyle.generators.unet import Pix2PixGenerator
     from hfstyle.hub import PreTrainedModel
     from hfstyle.images import read_image
+    from hfstyle.styles import Style
 
 
 def __getattr__(name: str) -> Any:

@@ -1,24 +1,37 @@
-"""From a name to a model of the right class."""
+"""From a name to a model of the right class, or to what paints in a style."""
 
 import os
 from typing import Any
 
-from hfstyle.discriminators import DCGANDiscriminator, PatchGANDiscriminator, PixelDiscriminator
-from hfstyle.errors import ConfigError
+from hfstyle.assets import ASSETS, BANK, bundled_models, bundled_styles
+from hfstyle.discriminators import (
+    DCGANDiscriminator,
+    FeatureDiscriminator,
+    PatchGANDiscriminator,
+    PixelDiscriminator,
+    StylePatchGANDiscriminator,
+)
+from hfstyle.errors import ConfigError, ModelNotFoundError, OptionError, some
 from hfstyle.generators.cyclegan import CycleGANGenerator
 from hfstyle.generators.dcgan import DCGANGenerator
+from hfstyle.generators.stylebank import StyleBankGenerator
 from hfstyle.generators.unet import Pix2PixGenerator
-from hfstyle.hub import CLASS_KEY, CONFIG_NAME, ModelFiles, PreTrainedModel
+from hfstyle.hub import CLASS_KEY, CONFIG_NAME, STYLE_NAME, ModelFiles, PreTrainedModel
+from hfstyle.styles import Blend, Style, StyledModel, StylePainter
+from hfstyle.stylize import ImageToImageModel
 
 MODEL_CLASSES: dict[str, type[PreTrainedModel]] = {
     cls.__name__: cls
     for cls in (
         CycleGANGenerator,
         Pix2PixGenerator,
+        StyleBankGenerator,
         DCGANGenerator,
         PatchGANDiscriminator,
         PixelDiscriminator,
         DCGANDiscriminator,
+        StylePatchGANDiscriminator,
+        FeatureDiscriminator,
     )
 }
 
@@ -55,3 +68,100 @@ def model_class(config: dict[str, Any], where: str) -> type[PreTrainedModel]:
             f"known are {', '.join(MODEL_CLASSES)}"
         )
     return MODEL_CLASSES[name]
+
+
+def load_painter(name: str | os.PathLike, device: Any = None) -> ImageToImageModel | StylePainter:
+    """What paints in a style: it has a method `stylize(photo, strength, preserve_color, max_pixels)` and a `device`.
+
+    Args:
+        name: In this order: a folder with a model; a file, or a folder, with a style that belongs to the bundled bank;
+            a bundled model of one style; a style of the bundled bank; a repository on the Hub (`"owner/name"`) with a
+            model or such a style. `"bank:monet"` is the bank's style where a model has the same name,
+            `"owner/bank:monet"` or `"./bank:monet"` that of another bank. In place of the bank's style there may be a
+            blend, `"ukiyoe=.6,monet=.4"` or `"bank:ukiyoe=.6,monet=.4"`, or after the colon the file of a style that
+            belongs to that bank.
+        device: See `PreTrainedModel.from_pretrained`.
+
+    Raises:
+        ModelNotFoundError: There is no such style.
+        OptionError: It is no style, or one of many and not said which.
+        ConfigError, WeightsError, HubError: See `PreTrainedModel.from_pretrained`.
+    """
+    name = os.fspath(name)
+    path = os.path.expanduser(name)
+    bank, colon, style = name.rpartition(":")
+    if os.path.isfile(os.path.join(path, CONFIG_NAME)):
+        return _of_one_style(AutoModel.from_pretrained(name, device=device), name)
+    if own_style(name):
+        return _paints_in(AutoModel.from_pretrained(BANK, device=device), Style.from_pretrained(name))
+    if name in bundled_styles():
+        return bundled_painter(name, device)
+    if colon or "=" in name:
+        model = AutoModel.from_pretrained(bank or BANK, device=device)
+        if not isinstance(model, StyledModel):
+            raise OptionError(f"{bank} has no styles to choose from; leave out :{style}")
+        return _paints_in(model, Style.load(style)) if os.path.isfile(style) else model.painter(read_blend(style))
+    if os.path.basename(name) == name and not os.path.isdir(path) and name not in bundled_models():
+        raise ModelNotFoundError(
+            f"there is no style named {name!r:.100} (there are: {some(bundled_styles(), 40) or 'none'}); a model on "
+            "the Hub is written owner/name"
+        )
+    try:
+        return _of_one_style(AutoModel.from_pretrained(name, device=device), name)
+    except ModelNotFoundError as error:
+        try:
+            own = Style.from_pretrained(name)
+        except ModelNotFoundError:
+            raise error from None
+    return _paints_in(AutoModel.from_pretrained(BANK, device=device), own)
+
+
+def own_style(name: str | os.PathLike) -> bool:
+    """Whether a path is that of a style on its own: a file, or a folder with one and no model."""
+    path = os.path.expanduser(name)
+    if os.path.isfile(os.path.join(path, CONFIG_NAME)):
+        return False
+    return os.path.isfile(path) or os.path.isfile(os.path.join(path, STYLE_NAME))
+
+
+def bundled_painter(name: str, device: Any = None) -> ImageToImageModel | StylePainter:
+    """What paints in one of `bundled_styles()`, whatever lies in the working folder. See `load_painter`."""
+    bank, _, style = name.rpartition(":")
+    if not bank and name in bundled_models():
+        return AutoModel.from_pretrained(ASSETS / name, device=device)
+    return AutoModel.from_pretrained(ASSETS / BANK, device=device).painter(style)
+
+
+def read_blend(text: str) -> Blend:
+    """A style or a blend as it is written in a command: `monet`, `ukiyoe=.6,monet=.4`.
+
+    Raises:
+        OptionError: It is not written so.
+    """
+    if "=" not in text:
+        return text
+    parts = [part.rpartition("=") for part in text.split(",")]
+    try:
+        blend = {name.strip(): float(weight) for name, _, weight in parts}
+    except ValueError:
+        blend = {}
+    if len(blend) < len(parts):
+        raise OptionError(f"a blend is written ukiyoe=.6,monet=.4, each style once, not {text!r:.100}")
+    return blend
+
+
+def _of_one_style(model: PreTrainedModel, name: str) -> ImageToImageModel:
+    """The model, if it takes a photo and nothing else."""
+    if isinstance(model, StyledModel):
+        raise OptionError(f"{name} has several styles ({some(model.styles, 24) or 'none'}); write {name}:STYLE")
+    if not isinstance(model, ImageToImageModel):
+        why = "takes no photo; see hfstyle imagine" if hasattr(model, "generate") else "does not make pictures"
+        raise OptionError(f"{name} is a {type(model).__name__}, which {why}")
+    return model
+
+
+def _paints_in(bank: StyledModel, style: Style) -> StylePainter:
+    """What paints in a style from elsewhere that belongs to the bank; it comes before the bank's own of its name."""
+    if style.name in bank.styles:
+        bank.remove_style(style.name)
+    return bank.painter(bank.load_style(style))

@@ -31,12 +31,7 @@ _TEMPLATE = Environment(keep_trailing_newline=True, trim_blocks=True, lstrip_blo
 ## Use
 
 ```python
-from hfstyle import AutoModel
-
-model = AutoModel.from_pretrained("{{ name }}")
-{% if use %}
-{{ use }}
-{% endif %}
+{{ code }}
 ```
 {% for heading, text in sections %}
 
@@ -53,9 +48,10 @@ class Card:
 
     title: str
     summary: str
-    name: str = "owner/name"
-    """What `from_pretrained` takes: the repository, or the name of a bundled model."""
-    license: str = "apache-2.0"
+    code: str
+    """Python that shows its use, such as `model_code`."""
+    license: str | None = "apache-2.0"
+    """The Hub's short name of a licence; None says nothing."""
     tags: list[str] = dataclasses.field(default_factory=list)
     datasets: list[str] = dataclasses.field(default_factory=list)
     samples: str | None = None
@@ -63,6 +59,8 @@ class Card:
     samples_caption: str = "Photographs and what the model makes of them."
     pipeline_tag: str | None = "image-to-image"
     """One of `USES`, or None for a model that makes no pictures. See `PreTrainedModel.pipeline_tag`."""
+    base_model: str | None = None
+    """Repository of the model that this one is made for."""
     sections: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     """Further headings with their text, in Markdown."""
 
@@ -72,28 +70,33 @@ class Card:
             "library_name": LIBRARY_NAME,
             "pipeline_tag": self.pipeline_tag,
             "license": self.license,
+            "base_model": self.base_model,
             "tags": list(dict.fromkeys([*self.tags, "gan", *styles, LIBRARY_NAME])),
         }
-        if self.pipeline_tag is None:
-            del front_matter["pipeline_tag"]
+        front_matter = {key: value for key, value in front_matter.items() if value is not None}
         if self.datasets:
             front_matter["datasets"] = self.datasets
         if self.samples:
             front_matter["widget"] = [{"text": self.samples_caption, "output": {"url": self.samples}}]
         values = dataclasses.asdict(self) | {
             "front_matter": yaml.safe_dump(front_matter, sort_keys=False, allow_unicode=True),
-            "use": USES.get(self.pipeline_tag),
         }
         return _TEMPLATE.render(values)
 
 
-def default_card(class_name: str, pipeline_tag: str | None, name: str = "owner/name") -> str:
-    """The card of a model of which nothing is known but its class, and what `from_pretrained` takes."""
+def model_code(name: str, use: str | None) -> str:
+    """Python that loads what `from_pretrained` knows as `name`, and the line, if any, that shows what it is for."""
+    load = f'from hfstyle import AutoModel\n\nmodel = AutoModel.from_pretrained("{name}")'
+    return f"{load}\n{use}" if use else load
+
+
+def default_card(class_name: str, pipeline_tag: str | None, use: str | None, name: str = "owner/name") -> str:
+    """The card of a model of which nothing is known but its class, `usage`, and what `from_pretrained` takes."""
     return str(
         Card(
             title=class_name,
-            name=name,
             summary=f"A `{class_name}` made with hfstyle.",
+            code=model_code(name, use),
             tags=[class_name.removesuffix("Generator").removesuffix("Discriminator").lower()],
             pipeline_tag=pipeline_tag,
         )

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import glob
 import io
 import json
@@ -9,7 +10,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,7 +34,8 @@ class Stylize:
     """A file for one photo, a folder for several, or - for standard output (PNG). None given: beside each photo as
     NAME-STYLE.png; for a folder, a folder FOLDER-STYLE."""
     style: str = "ukiyoe"
-    """A bundled style, a folder with a model, or a Hub repository (owner/name)."""
+    """A bundled style, a blend of bundled styles (ukiyoe=.6,monet=.4), a folder with a model, the file of a style, or
+    a Hub repository (owner/name). Of a bank, bundled or not, BANK:STYLE."""
     strength: float = 1.0
     """From 0 (the photo) to 1 (the painting)."""
     preserve_color: bool = False
@@ -53,31 +55,21 @@ class Stylize:
             raise OptionError("--json and a picture cannot both go to standard output; give -o a file")
         from tqdm import tqdm
 
-        from hfstyle.auto import AutoModel
-        from hfstyle.images import encode_image, read_image, save_image
+        from hfstyle.auto import load_painter
+        from hfstyle.images import read_image
 
-        model = AutoModel.from_pretrained(self.style, device=_device(self.device))
-        if not hasattr(model, "stylize"):
-            why = "takes no photo; see hfstyle imagine" if hasattr(model, "generate") else "does not make pictures"
-            raise OptionError(f"{self.style} is a {type(model).__name__}, which {why}")
+        painter = load_painter(self.style, _device(self.device))
         done, failed = [], False
         for job in tqdm(jobs, unit="photo", disable=None if len(jobs) > 1 else True):
             start = time.perf_counter()
             try:
                 photo = read_image(sys.stdin.buffer if job.photo == STDIO else job.photo)
-                painting = model.stylize(photo, self.strength, self.preserve_color, self.max_pixels)
-                if job.output == STDIO:
-                    buffer = io.BytesIO()
-                    encode_image(painting, buffer)
-                    sys.stdout.buffer.write(buffer.getvalue())
-                    continue
-                _make_folder(Path(job.output).parent)
-                save_image(painting, job.output, overwrite=self.overwrite)
-            except FileExistsError:
-                failed = _complain(f"{job.output} exists; pass --overwrite to replace it")
-                continue
+                painting = painter.stylize(photo, self.strength, self.preserve_color, self.max_pixels)
+                _write(painting, job.output, self.overwrite)
             except ImageError as error:
                 failed = _complain(str(error))
+                continue
+            if job.output == STDIO:
                 continue
             done.append(
                 {
@@ -94,6 +86,88 @@ class Stylize:
         if self.json:
             print(json.dumps(done, indent=2))
         return 2 if failed else 0
+
+
+@dataclass
+class Sheet:
+    """Show one photo in every style, on one sheet."""
+
+    photo: Annotated[Positional[str], arg(metavar="PHOTO")]
+    """A file, or - for standard input."""
+    output: Annotated[str | None, arg(aliases=["-o"])] = None
+    """A file, or - for standard output (PNG). None given: beside the photo as NAME-sheet.png."""
+    styles: list[str] | None = None
+    """Which styles, each as --style of hfstyle stylize takes them. None given: all of the bank, then the bundled
+    models of one style."""
+    bank: str | None = None
+    """A folder with another bank than the bundled one, or a Hub repository (owner/name)."""
+    cell: int = 512
+    """Longest side of each picture, in pixels; the styles see the photo at this size."""
+    strength: float = 1.0
+    """From 0 (the photo) to 1 (the painting)."""
+    preserve_color: bool = False
+    """Keep the photo's colours."""
+    device: str | None = None
+    """cpu, cuda, mps ...; chosen by itself where not given."""
+    overwrite: bool = False
+    """Replace a sheet that exists."""
+    json: bool = False
+    """Print what was done as JSON."""
+
+    def run(self) -> int:
+        output = self._output()
+        if self.json and output == STDIO:
+            raise OptionError("--json and a picture cannot both go to standard output; give -o a file")
+        if not 64 <= self.cell <= 2048:
+            raise OptionError(f"--cell must lie between 64 and 2048, not {self.cell}")
+        _refuse_existing([output], self.overwrite)
+        from PIL import Image
+        from tqdm import tqdm
+
+        from hfstyle.images import MAX_PIXELS, labelled_sheet, read_image
+
+        photo = read_image(sys.stdin.buffer if self.photo == STDIO else self.photo)
+        photo.thumbnail((self.cell, self.cell), Image.Resampling.LANCZOS)
+        painters = self._painters()
+        if not painters:
+            raise OptionError("there is no style; give --styles, or --bank with a bank that has some")
+        if (len(painters) + 1) * photo.width * photo.height > MAX_PIXELS:
+            raise OptionError(f"{len(painters)} styles are too many for one sheet; make --cell smaller")
+        cells, seconds = [("Photo", photo)], {}
+        for name, load in tqdm(painters.items(), unit="style", disable=None if len(painters) > 1 else True):
+            painter = load()
+            start = time.perf_counter()
+            cells.append((_label(name, painter), painter.stylize(photo, self.strength, self.preserve_color)))
+            seconds[name] = round(time.perf_counter() - start, 3)
+        _write(labelled_sheet(cells, self.cell), output, self.overwrite)
+        if self.json:
+            print(json.dumps({"photo": self.photo, "sheet": output, "seconds": seconds}, indent=2))
+        elif output != STDIO:
+            print(output)
+        return 0
+
+    def _output(self) -> str:
+        if self.output is not None:
+            return self.output
+        if self.photo == STDIO:
+            return STDIO
+        return str(Path(self.photo).with_name(f"{Path(self.photo).stem}-sheet.png"))
+
+    def _painters(self) -> dict[str, Callable[[], Any]]:
+        """The styles, each with what loads it."""
+        from hfstyle.assets import bundled_models, bundled_styles
+        from hfstyle.auto import AutoModel, load_painter, read_blend
+        from hfstyle.styles import StyledModel
+
+        device = _device(self.device)
+        if self.bank is None:
+            # First what one network makes, to be compared; the sort is stable.
+            names = self.styles or sorted(bundled_styles(), key=lambda name: name in bundled_models())
+            return {name: functools.partial(load_painter, name, device) for name in names}
+        bank = AutoModel.from_pretrained(self.bank, device=device)
+        if not isinstance(bank, StyledModel):
+            raise OptionError(f"{self.bank} is a {type(bank).__name__}, which has no styles to choose from")
+        return {name: functools.partial(bank.painter, read_blend(name)) for name in self.styles or bank.styles}
 
 
 @dataclass
@@ -130,7 +204,7 @@ class Imagine:
         outputs = self._outputs()
         _refuse_existing(outputs, self.overwrite)
         from hfstyle.auto import AutoModel
-        from hfstyle.images import MAX_PIXELS, contact_sheet, encode_image, save_image
+        from hfstyle.images import MAX_PIXELS, contact_sheet
 
         model = AutoModel.from_pretrained(self.model, device=_device(self.device))
         if not hasattr(model, "generate"):
@@ -148,17 +222,8 @@ class Imagine:
             rows = [pictures[start : start + columns] for start in range(0, self.number, columns)]
             pictures = [contact_sheet(rows, cell=model.config.image_size)]
         for picture, output in zip(pictures, outputs, strict=True):
-            if output == STDIO:
-                buffer = io.BytesIO()
-                encode_image(picture, buffer)
-                sys.stdout.buffer.write(buffer.getvalue())
-                continue
-            _make_folder(Path(output).parent)
-            try:
-                save_image(picture, output, overwrite=self.overwrite)
-            except FileExistsError as error:
-                raise OptionError(f"{output} exists; pass --overwrite to replace it") from error
-            if not self.json:
+            _write(picture, output, self.overwrite)
+            if output != STDIO and not self.json:
                 print(output)
         if self.json:
             done = {"model": self.model, "pictures": outputs, "number": self.number, "seed": self.seed}
@@ -178,11 +243,83 @@ class Imagine:
 
 
 @dataclass
+class Evaluate:
+    """Judge a style: photos that it never saw, painted, against paintings of the tradition."""
+
+    photos: str
+    """Photos that the style did not learn from: a folder, a zip, or a data set on the Hub (owner/name)."""
+    paintings: str
+    """Paintings of the tradition, all that are there: as --photos."""
+    model: Annotated[Positional[str | None], arg(metavar="MODEL")] = None
+    """A bundled style, a folder with a model, or a Hub repository (owner/name); a style of several as bank:monet."""
+    outputs: str | None = None
+    """In place of MODEL, pictures that something else made: a folder in which each has the name of its photo."""
+    baselines: bool = False
+    """Judge also what a style must beat: the unchanged photos, and photos with the paintings' colours; and the
+    floor, one half of the paintings against the other."""
+    inner_crop: float = 1.0
+    """Part of the paintings' width and height that is kept around the centre, against paper margins and frames."""
+    photo_size: int = 256
+    """Paint photos at this short side, in pixels; larger ones are scaled down."""
+    limit: int | None = None
+    """Judge by the first photos only, this many."""
+    resamplings: int = 1000
+    """Bootstraps for the intervals."""
+    seed: int = 0
+    """Of the bootstraps: the same seed, the same figures."""
+    html: str | None = None
+    """File for a report with figures and a sheet of twelve photos, all in one page."""
+    device: str | None = None
+    """cpu, cuda, mps ...; chosen by itself where not given."""
+    overwrite: bool = False
+    """Replace a report that exists."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        if (self.model is None) == (self.outputs is None):
+            raise OptionError("give a MODEL, or --outputs with the pictures that something else made, not both")
+        if not 0 < self.inner_crop <= 1:
+            raise OptionError(f"--inner-crop must be above 0 and at most 1, not {self.inner_crop}")
+        if self.photo_size < 1 or (self.limit is not None and self.limit < 1):
+            raise OptionError("--photo-size and --limit must be at least 1")
+        if self.html is not None:
+            if Path(self.html).suffix.lower() not in (".html", ".htm"):
+                raise OptionError(f"cannot write {self.html}: name it .html")
+            _refuse_existing([self.html], self.overwrite)
+        from hfstyle.data.pictures import open_pictures
+        from hfstyle.evaluation.judge import judge
+        from hfstyle.evaluation.report import write_report
+
+        photos = open_pictures(self.photos, split=None, limit=self.limit, short_side=self.photo_size)
+        paintings = open_pictures(self.paintings, split=None, inner_crop=self.inner_crop)
+        if self.model is None:
+            name, made = _named(Path(self.outputs)).name, open_pictures(self.outputs, split=None)
+            facts, device = {}, _device(self.device) or "cpu"
+        else:
+            from hfstyle.auto import load_painter
+
+            painter = load_painter(self.model, _device(self.device))
+            name, made, device = _named(Path(self.model)).name, painter.stylize, painter.device
+            model = getattr(painter, "bank", painter)
+            facts = {"class": type(model).__name__, "parameters": model.num_parameters}
+        judgement = judge(
+            name, made, photos, paintings, baselines=self.baselines, resamplings=self.resamplings, seed=self.seed,
+            device=device, facts=facts,
+        )  # fmt: skip
+        print(json.dumps(judgement.to_dict(), indent=2) if self.json else "\n".join(judgement.lines()))
+        if self.html is not None:
+            _make_folder(Path(self.html).parent)
+            write_report(judgement, self.html)
+        return 0
+
+
+@dataclass
 class Info:
     """Show the bundled styles, or what one model is."""
 
     style: str | None = None
-    """A bundled style, a folder with a model, or a Hub repository (owner/name)."""
+    """A bundled model, a folder with a model or a style, the file of a style, or a Hub repository (owner/name)."""
     json: bool = False
     """Print JSON."""
 
@@ -198,7 +335,7 @@ class Info:
             print(fact["name"])
             for key, value in fact.items():
                 if key != "name":
-                    print(f"  {key:<12} {value}")
+                    print(f"  {key:<12} {', '.join(map(str, value)) if isinstance(value, list) else value}")
         return 0
 
 
@@ -281,7 +418,15 @@ class Data:
         return self.command.run()
 
 
-COMMANDS = {"stylize": Stylize, "imagine": Imagine, "info": Info, "data": Data, "app": App}
+COMMANDS = {
+    "stylize": Stylize,
+    "sheet": Sheet,
+    "imagine": Imagine,
+    "evaluate": Evaluate,
+    "info": Info,
+    "data": Data,
+    "app": App,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -317,7 +462,7 @@ def _plan(options: Stylize) -> list[_Job]:
     """Which file becomes which, checked as a whole before any work is done."""
     if not options.photos:
         raise OptionError("name at least one photo: a file, a folder, a pattern, or - for standard input")
-    style = _named(Path(options.style)).name
+    style = _short(options.style)
     jobs: list[_Job] = []
     several = len(options.photos) > 1 or Path(options.photos[0]).is_dir() or _is_pattern(options.photos[0])
     for given in options.photos:
@@ -390,8 +535,39 @@ def _named(path: Path) -> Path:
     return path.resolve() if path.name in ("", "..") else path
 
 
+def _short(style: str) -> str:
+    """What names of files call a style."""
+    name = style if os.path.exists(style) else style.rpartition(":")[2]
+    path = _named(Path(name))
+    return path.stem if path.suffix == ".safetensors" else path.name
+
+
+def _label(style: str, painter: Any) -> str:
+    """What a sheet calls a style; a model that has but one is told from a bank's style of the same name."""
+    from hfstyle.styles import StylePainter
+
+    kind = "" if isinstance(painter, StylePainter) else f" ({type(painter).__name__.removesuffix('Generator')})"
+    return _short(style) + kind
+
+
 def _is_pattern(given: str) -> bool:
     return any(character in given for character in "*?[") and not Path(given).exists()
+
+
+def _write(picture: Any, output: str, overwrite: bool) -> None:
+    """Write a picture into a file, whose folder is made where missing, or to standard output."""
+    from hfstyle.images import encode_image, save_image
+
+    if output == STDIO:
+        buffer = io.BytesIO()
+        encode_image(picture, buffer)
+        sys.stdout.buffer.write(buffer.getvalue())
+        return
+    _make_folder(Path(output).parent)
+    try:
+        save_image(picture, output, overwrite=overwrite)
+    except FileExistsError as error:
+        raise ImageError(f"{output} exists; pass --overwrite to replace it") from error
 
 
 def _make_folder(folder: Path) -> None:
@@ -432,9 +608,14 @@ def _facts(name: str) -> dict[str, Any]:
     import yaml
     from huggingface_hub import ModelCard
 
-    from hfstyle.auto import model_class
+    from hfstyle.auto import model_class, own_style
     from hfstyle.hub import CONFIG_NAME, VERSION_KEY, ModelFiles
+    from hfstyle.styles import Style, StyledModel
 
+    if own_style(name):
+        style = Style.from_pretrained(name)
+        facts = {"name": style.name, "class": "Style", "numbers": len(style.numbers), "belongs to": style.fingerprint}
+        return {**style.about, **facts}
     files = ModelFiles(name)
     config = files.config()
     cls = model_class(config, files.describe(CONFIG_NAME))
@@ -447,6 +628,9 @@ def _facts(name: str) -> dict[str, Any]:
         "config": model.config.to_dict(),
         "made with": f"hfstyle {config.get(VERSION_KEY)}",
     }
+    if isinstance(model, StyledModel):
+        facts |= {"styles": list(model.styles), "numbers a style": model.n_numbers}
+        del facts["config"]["styles"]
     with contextlib.suppress(ValueError, yaml.YAMLError):  # a card that is not one says nothing
         card = ModelCard(files.card() or "", ignore_metadata_errors=True)
         title = next((line.removeprefix("# ") for line in card.text.splitlines() if line.startswith("# ")), None)

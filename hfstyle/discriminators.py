@@ -1,15 +1,18 @@
 """Discriminators: networks that tell a style's pictures from imitations, patch by patch or as a whole."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import nn
 
 from hfstyle.errors import OptionError
+from hfstyle.features import POOLED
 from hfstyle.hub import ModelConfig, PreTrainedModel, ranged
 from hfstyle.images import ImageSource, read_image, split_alpha, to_tensor
 from hfstyle.stylize import fit_pixels
@@ -79,7 +82,11 @@ class Discriminator(PreTrainedModel):
             photo = photo.resize(picture.size, Image.Resampling.LANCZOS)
             pairs = zip((photo, picture), channels, strict=True)
             pixels = torch.cat([to_tensor(self._fit(one, max_pixels), count) for one, count in pairs])
-        patches = self(pixels.unsqueeze(0).to(self.device, self.dtype))[0, 0].float()
+        return self._judged(self(pixels.unsqueeze(0).to(self.device, self.dtype)))
+
+    def _judged(self, outputs: torch.Tensor) -> StyleScore:
+        """The score that outputs, (1, 1, rows, columns), mean."""
+        patches = outputs[0, 0].float()
         # What the losses drive real and imitated patches to: lsgan 1 and 0, hinge beyond 1 and -1, log a logit.
         patches = {
             "lsgan": lambda x: x.clamp(0, 1),
@@ -127,6 +134,118 @@ class PatchGANDiscriminator(Discriminator):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.layers(x)
+
+
+@dataclass(frozen=True)
+class StylePatchGANConfig(PatchGANConfig):
+    styles: tuple[str, ...] = ()
+    """The styles that it tells apart, in the order of their numbers."""
+
+
+class StylePatchGANDiscriminator(PatchGANDiscriminator):
+    """A PatchGAN that is told which style a picture claims to be of, by projection (Miyato & Koyama 2018,
+    arXiv:1802.05637, eq. 3): how much a patch is like a painting of any style, and what is seen in it times what is to
+    be seen in that style.
+
+    (batch, in_channels, height, width) in [-1, 1] and the styles' numbers, int64 (batch,) -> (batch, 1, rows,
+    columns).
+    """
+
+    Config = StylePatchGANConfig
+    config: StylePatchGANConfig
+
+    def __init__(self, config: StylePatchGANConfig | None = None, **options):
+        super().__init__(config, **options)
+        self.embedding = nn.Embedding(len(self.config.styles), self.layers[-1].in_channels)
+
+    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        seen = self.layers[:-1](x)
+        # The last layer's kernel of 4 leaves one place less than it sees.
+        return self.layers[-1](seen) + F.avg_pool2d(_projection(seen, self.embedding(style)), 2, stride=1)
+
+    @torch.inference_mode()
+    def score(self, image: ImageSource, style: str, max_pixels: int = 1_000_000) -> StyleScore:
+        """How much a picture looks like one of the styles, and where. See `Discriminator.score`.
+
+        Raises:
+            ImageError: The picture cannot be read.
+            OptionError: It does not know the style.
+        """
+        if style not in self.config.styles:
+            raise OptionError(f"there is no style {style!r:.60} here; there are: {', '.join(self.config.styles)}")
+        picture, _ = split_alpha(read_image(image))
+        pixels = to_tensor(self._fit(picture, max_pixels), self.config.in_channels)
+        number = torch.tensor([self.config.styles.index(style)], device=self.device)
+        return self._judged(self(pixels.unsqueeze(0).to(self.device, self.dtype), number))
+
+
+@dataclass(frozen=True)
+class FeatureDiscriminatorConfig(ModelConfig):
+    styles: tuple[str, ...] = ()
+    """The styles that it tells apart, in the order of their numbers; none where there is only one."""
+    width: int = ranged(64, 1, 512)
+    """Channels of its layers."""
+
+
+class FeatureDiscriminator(PreTrainedModel):
+    """Tells paintings from imitations by what a pretrained network sees in them, which it cannot change: so it learns
+    from few pictures, and asks for shapes and textures rather than the grain of a scan (Sauer et al. 2021, "Projected
+    GANs converge faster", arXiv:2111.01007). Where there are several styles it is told which, by projection, as
+    `StylePatchGANDiscriminator`.
+
+    Features of `hfstyle.features.VGG16Features` and the styles' numbers, int64 (batch,) -> for each of `LAYERS`
+    (batch, 1, rows, columns).
+    """
+
+    Config = FeatureDiscriminatorConfig
+    config: FeatureDiscriminatorConfig
+
+    LAYERS: ClassVar[dict[str, int]] = {"relu2_2": 128, "relu3_3": 256, "relu4_3": 512}
+    """What it looks at, with the channels."""
+
+    def __init__(self, config: FeatureDiscriminatorConfig | None = None, **options):
+        super().__init__(config, **options)
+        c = self.config
+        self.heads = nn.ModuleDict(
+            {layer: _FeatureHead(channels, c.width, len(c.styles)) for layer, channels in self.LAYERS.items()}
+        )
+
+    def forward(self, features: Mapping[str, torch.Tensor], style: torch.Tensor | None = None) -> list[torch.Tensor]:
+        return [head(features[layer] / POOLED[layer], style) for layer, head in self.heads.items()]
+
+
+class _FeatureHead(nn.Module):
+    """(batch, inputs, height, width) and (batch,) -> (batch, 1, height / 2, width / 2)"""
+
+    def __init__(self, inputs: int, width: int, styles: int):
+        super().__init__()
+        self.mix = SpectralConv2d(inputs, width, 1)
+        self.look = SpectralConv2d(width, width, 3, stride=2, padding=1)
+        self.last = SpectralConv2d(width, 1, 1)
+        self.embedding = nn.Embedding(styles, width) if styles else None
+
+    def forward(self, features: torch.Tensor, style: torch.Tensor | None) -> torch.Tensor:
+        seen = F.leaky_relu(self.look(F.leaky_relu(self.mix(features), 0.2)), 0.2)
+        if self.embedding is None:
+            return self.last(seen)
+        return self.last(seen) + _projection(seen, F.normalize(self.embedding(style)))
+
+
+class SpectralConv2d(nn.Conv2d):
+    """A convolution whose weights, as a matrix of outputs by all inputs, are divided by their largest singular value
+    (Miyato et al. 2018, arXiv:1802.05957), so that a discriminator cannot grow steep. Computed, not approached step by
+    step as torch's `spectral_norm` does: so it has no state, and a batch in parts is the batch as a whole."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # Of a copy: where memory is not aligned, as in a mapped file, BLAS adds up in another order.
+        weight = self.weight.flatten(1).clone()
+        largest = torch.linalg.eigvalsh(weight @ weight.mT)[-1].sqrt()  # many times faster than all singular values
+        return self._conv_forward(x, self.weight / largest, self.bias)
+
+
+def _projection(seen: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
+    """Inner product at each place: (N, C, H, W), (N, C) -> (N, 1, H, W)"""
+    return torch.einsum("nchw,nc->nhw", seen, expected).unsqueeze(1)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import os
 import re
 import tempfile
 import typing
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -26,7 +27,7 @@ from torch import nn
 
 from hfstyle import __version__
 from hfstyle.assets import ASSETS, bundled_models
-from hfstyle.card import default_card
+from hfstyle.card import USES, default_card
 from hfstyle.errors import ConfigError, HubError, ModelNotFoundError, OptionError, WeightsError, some
 from hfstyle.images import write_whole
 
@@ -36,11 +37,16 @@ CARD_NAME = "README.md"
 CLASS_KEY = "_class_name"
 VERSION_KEY = "_hfstyle_version"
 MAX_CONFIG_BYTES = 2**20
+MAX_NAMES = 2048
+"""Names in one config field; all of them at their longest fit into `MAX_CONFIG_BYTES`."""
+MAX_NAME_LENGTH = 64
 FLOATS = ("F16", "BF16", "F32", "F64")
 """The types, in safetensors' words, that weights may be stored in."""
 
 SNAPSHOT = re.compile(r"/snapshots/([0-9a-f]{40})/")
-PUBLISHED = (CARD_NAME, CONFIG_NAME, "model*.safetensors", "samples.jpg", "metrics.jsonl", "curves.png")
+STYLE_NAME = "style.safetensors"
+"""The file of a style on its own, see `hfstyle.styles`."""
+PUBLISHED = (CARD_NAME, CONFIG_NAME, "model*.safetensors", STYLE_NAME, "samples.jpg", "metrics.jsonl", "curves.png")
 """What `push_folder` uploads."""
 
 REPO_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -53,12 +59,19 @@ def ranged(default: int | float, low: int | float, high: int | float) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """Base of all model configs: typed fields with limits, to and from the plain dictionary of `config.json`."""
+    """Base of all model configs: typed fields with limits, to and from the plain dictionary of `config.json`.
+
+    A field of type `tuple[str, ...]` holds distinct names (see `check_name`), and takes a list as well.
+    """
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
-            _check_value(type(self).__name__, field, hints[field.name], getattr(self, field.name))
+            value = getattr(self, field.name)
+            if isinstance(value, list):  # as JSON has them; a frozen config must not hold what can change
+                value = tuple(value)
+                object.__setattr__(self, field.name, value)
+            _check_value(type(self).__name__, field, hints[field.name], value)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "the config") -> Self:
@@ -89,12 +102,44 @@ def _check_value(owner: str, field: dataclasses.Field, hint: Any, value: Any) ->
                 f"{owner}.{field.name} must be one of {', '.join(map(repr, choices))}, not {value!r:.80}"
             )
         return
+    if hint == tuple[str, ...]:
+        _check_names(f"{owner}.{field.name}", value)
+        return
     # bool is an int to Python, never to a reader of config.json.
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise ConfigError(f"{owner}.{field.name} must be {hint.__name__}, not {type(value).__name__} {value!r:.80}")
     if "low" in field.metadata and not field.metadata["low"] <= value <= field.metadata["high"]:
         low, high = field.metadata["low"], field.metadata["high"]
         raise ConfigError(f"{owner}.{field.name} must lie between {low} and {high}, not {value!r:.80}")
+
+
+def _check_names(where: str, names: Any) -> None:
+    if not isinstance(names, tuple) or len(names) > MAX_NAMES:
+        raise ConfigError(f"{where} must be a list of at most {MAX_NAMES} names, not {names!r:.80}")
+    for name in names:
+        if wrong := wrong_name(name):
+            raise ConfigError(f"{where} must hold names: {wrong}")
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ConfigError(f"{where} must hold each name once, not {some(twice)} again")
+
+
+def wrong_name(name: Any) -> str | None:
+    """Why something is no name for a style, or None where it is one.
+
+    A name is printable text in any script that begins with a letter or digit and can stand in a command, in a blend
+    (`monet=.6,ukiyoe=.4`) and in the name of a file.
+    """
+    if not isinstance(name, str):
+        return f"{name!r:.80} is no text"
+    shown = f"{name!a:.80}" if not name.isprintable() else f"{name!r:.80}"
+    if not 1 <= len(name) <= MAX_NAME_LENGTH:
+        return f"{shown} has {len(name)} characters; a name has 1 to {MAX_NAME_LENGTH}"
+    if not name.isprintable() or not name[0].isalnum() or name[-1] in " ." or set(name) & set(_SPECIAL):
+        return f"{shown} must begin with a letter or digit, not end with a space or dot, and have none of {_SPECIAL}"
+    return None
+
+
+_SPECIAL = '/\\:=,*?"<>|'
 
 
 class PreTrainedModel(nn.Module):
@@ -131,6 +176,11 @@ class PreTrainedModel(nn.Module):
     @property
     def num_parameters(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def usage(self) -> str | None:
+        """The line of Python with which its card shows what it does; None for a model that makes no pictures."""
+        return USES.get(self.pipeline_tag)
 
     @classmethod
     def from_config(cls, config: ModelConfig | Mapping[str, Any]) -> Self:
@@ -238,9 +288,9 @@ class PreTrainedModel(nn.Module):
         with write_whole(folder / weights_name(variant)) as file:
             file.write(serialize_safetensors(state, metadata={"format": "pt"}))
         with write_whole(folder / CONFIG_NAME) as file:
-            file.write((json.dumps(config, indent=2) + "\n").encode())
+            file.write((json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode())
         if card is None and not (folder / CARD_NAME).exists():
-            card = default_card(type(self).__name__, self.pipeline_tag)
+            card = default_card(type(self).__name__, self.pipeline_tag, self.usage)
         if card:
             with write_whole(folder / CARD_NAME) as file:
                 file.write(card.encode())
@@ -285,7 +335,7 @@ class PreTrainedModel(nn.Module):
         with tempfile.TemporaryDirectory() as folder:
             subfolder = _check_subfolder(subfolder)
             # A repository has one card, at its top: another would tell how to load the wrong model.
-            default = "" if subfolder else default_card(type(self).__name__, self.pipeline_tag, repo_id)
+            default = "" if subfolder else default_card(type(self).__name__, self.pipeline_tag, self.usage, repo_id)
             own_card = default if card is None else card
             self.save_pretrained(Path(folder, subfolder), variant=variant, dtype=dtype, card=own_card)
             return push_folder(
@@ -405,7 +455,7 @@ def push_folder(
     private: bool | None = None,
     commit_message: str | None = None,
     revision: str | None = None,
-    subfolders: Sequence[str] = ("", "discriminator", "reverse", "reverse/discriminator"),
+    subfolders: Sequence[str] = ("", "discriminator", "discriminator/features", "reverse", "reverse/discriminator"),
     keep_card: bool = False,
     create_pr: bool = False,
     token: str | bool | None = None,
@@ -452,11 +502,11 @@ def create_repo(repo_id: str, *, private: bool | None = None, token: str | bool 
 
 def _find_folder(name: str) -> Path | None:
     """The folder that `name` means, or None where it means a Hub repository."""
-    folder = Path(name).expanduser()
-    # Pictures in a folder called "ukiyoe" do not hide the bundled style.
-    if folder.is_dir() and (name not in bundled_models() or (folder / CONFIG_NAME).is_file()):
+    folder = Path(os.path.expanduser(name))
+    # Pictures in a folder called "ukiyoe" do not hide the bundled style. (os.path takes any text for a path.)
+    if os.path.isdir(folder) and (name not in bundled_models() or (folder / CONFIG_NAME).is_file()):
         return folder
-    if Path(name).is_file():
+    if os.path.isfile(name):
         raise ModelNotFoundError(f"{name} is a file; a model is a folder with {CONFIG_NAME} and {WEIGHTS_NAME}")
     if name in bundled_models():
         return ASSETS / name

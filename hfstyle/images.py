@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import os
 import struct
 import tempfile
@@ -11,7 +12,7 @@ from typing import IO
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms, ImageOps, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageDraw, ImageFont, ImageOps, ImageSequence, UnidentifiedImageError
 
 from hfstyle.errors import ImageError, OptionError
 
@@ -267,6 +268,17 @@ def keep_color(painting: Image.Image, photo: Image.Image) -> Image.Image:
     return Image.merge("YCbCr", (luma, blue, red)).convert("RGB")
 
 
+def add_difference(image: Image.Image, plus: Image.Image, minus: Image.Image, share: float) -> Image.Image:
+    """image + share x (plus - minus), rounded and clipped, of three RGB images of one size."""
+    result = np.array(image)
+    pictures = np.asarray(plus), np.asarray(minus)
+    for top in range(0, len(result), 256):  # floats take four times the memory
+        rows = slice(top, top + 256)
+        more, less = (picture[rows].astype(np.float32) for picture in pictures)
+        result[rows] = (result[rows] + np.float32(share) * (more - less)).round().clip(0, 255)
+    return Image.fromarray(result)
+
+
 def contact_sheet(rows: list[list[Image.Image]], cell: int = 256, gap: int = 4) -> Image.Image:
     """Pictures in rows on white, each fitted into a square of `cell` pixels; rows are as high as need be."""
     if not rows or not all(rows):
@@ -283,6 +295,61 @@ def contact_sheet(rows: list[list[Image.Image]], cell: int = 256, gap: int = 4) 
             sheet.paste(image, (left, top + (height - image.height) // 2))
         top += height + gap
     return sheet
+
+
+def labelled_sheet(cells: list[tuple[str, Image.Image]], cell: int = 512) -> Image.Image:
+    """Pictures on paper, each with its label below, in as many columns as make the sheet about as wide as a screen and
+    leave few places empty.
+
+    Args:
+        cells: Labels and pictures.
+        cell: Longest side of a picture, in pixels.
+    """
+    if not cells:
+        raise OptionError("a sheet needs at least one picture")
+    pictures = [ImageOps.contain(image, (cell, cell), Image.Resampling.LANCZOS) for _, image in cells]
+    width, height = (max(picture.size[side] for picture in pictures) for side in (0, 1))
+    gap, line = max(cell // 24, 4), max(cell // 10, 14)
+    step = width + gap, height + line + gap // 2
+
+    def shape(columns: int) -> tuple[int, int]:
+        return columns * step[0] + gap, math.ceil(len(cells) / columns) * step[1] + gap
+
+    def fault(columns: int) -> float:
+        across, down = shape(columns)
+        return abs(math.log(across / down / 1.5)) + (-len(cells) % columns) / len(cells)
+
+    columns = min(range(1, len(cells) + 1), key=fault)
+    sheet = Image.new("RGB", shape(columns), "#f6f3ec")
+    draw = ImageDraw.Draw(sheet)
+    for index, ((label, _), picture) in enumerate(zip(cells, pictures, strict=True)):
+        left, top = gap + index % columns * step[0], gap + index // columns * step[1]
+        place = left + (width - picture.width) // 2, top + height - picture.height
+        sheet.paste(picture, place, picture if picture.mode == "RGBA" else None)
+        size = line * 0.5
+        while draw.textlength(label, _font(label, size)) > width and size > 8:
+            size *= 0.9
+        middle = left + width / 2, top + height + line * 0.5
+        draw.text(middle, label, "#2b2a28", _font(label, size), anchor="mm")
+    return sheet
+
+
+_FONTS = (
+    *("NotoSansCJK-Regular.ttc", "NotoSansSC-Regular.otf", "SourceHanSansSC-Regular.otf", "wqy-microhei.ttc"),
+    *("PingFang.ttc", "Hiragino Sans GB.ttc", "msyh.ttc", "simsun.ttc", "DejaVuSans.ttf", "arial.ttf"),
+)
+"""What systems have for Chinese and other scripts; Pillow's own font is for Latin only."""
+
+
+def _font(text: str, size: float) -> ImageFont.FreeTypeFont:
+    """A font for `text`: where the system has none for its script, one that draws boxes."""
+    with contextlib.suppress(UnicodeEncodeError):
+        text.encode("latin-1")
+        return ImageFont.load_default(size)
+    for name in _FONTS:
+        with contextlib.suppress(OSError):
+            return ImageFont.truetype(name, size)
+    return ImageFont.load_default(size)
 
 
 @contextlib.contextmanager

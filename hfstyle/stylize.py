@@ -47,34 +47,53 @@ class ImageToImageModel(PreTrainedModel):
             ImageError: A picture cannot be read.
             OptionError: `strength` is outside [0, 1] or `max_pixels` is less than 1.
         """
+        return self._stylize(image, strength, preserve_color, max_pixels)
+
+    def _stylize(
+        self,
+        image: ImageSource | Sequence[ImageSource],
+        strength: float,
+        preserve_color: bool,
+        max_pixels: int,
+        *conditions: torch.Tensor,
+    ) -> Any:
+        """See `stylize`; `conditions` is what the network takes besides the picture."""
         if not 0.0 <= strength <= 1.0:
             raise OptionError(f"strength must lie between 0 and 1, not {strength}")
         if max_pixels < 1:
             raise OptionError(f"max_pixels must be at least 1, not {max_pixels}")
         if isinstance(image, Sequence) and not isinstance(image, (str, bytes, os.PathLike)):
-            return [self.stylize(one, strength, preserve_color, max_pixels) for one in image]
+            return [self._stylize(one, strength, preserve_color, max_pixels, *conditions) for one in image]
         photo, alpha = split_alpha(read_image(image))
         small = photo.resize(fit_pixels(photo.size, max_pixels), Image.Resampling.LANCZOS)
-        pixels = to_tensor(small, getattr(self.config, "in_channels", 3))
-        pixels = pixels.unsqueeze(0).to(self.device, self.dtype)
-        painting = to_image(self.forward_any_size(pixels)[0])
-        if painting.size != photo.size:
-            painting = painting.resize(photo.size, Image.Resampling.LANCZOS)
-        if preserve_color:
-            painting = keep_color(painting, photo)
-        if strength < 1.0:
-            painting = Image.blend(photo, painting, strength)
+        painting = photo
+        if strength > 0:
+            painting = self._paint(photo, small, strength, *conditions)
+            if preserve_color:
+                painting = keep_color(painting, photo)
         if alpha is not None:
             painting.putalpha(alpha)
         painting.info["stylized_size"] = small.size
         return painting
 
+    def _paint(
+        self, photo: Image.Image, small: Image.Image, strength: float, *conditions: torch.Tensor
+    ) -> Image.Image:
+        """The painting of `photo`, of the same size, for which the network sees its copy `small`."""
+        pixels = to_tensor(small, getattr(self.config, "in_channels", 3))
+        pixels = pixels.unsqueeze(0).to(self.device, self.dtype)
+        painting = to_image(self.forward_any_size(pixels, *conditions)[0])
+        if painting.size != photo.size:
+            painting = painting.resize(photo.size, Image.Resampling.LANCZOS)
+        return Image.blend(photo, painting, strength) if strength < 1.0 else painting
+
     @torch.inference_mode()
-    def forward_any_size(self, pixels: torch.Tensor) -> torch.Tensor:
+    def forward_any_size(self, pixels: torch.Tensor, *conditions: torch.Tensor) -> torch.Tensor:
         """The network applied to (batch, channels, height, width) of any height and width from 1.
 
         The margin, and what is missing to a size that the network takes, is mirrored (or, in tiny pictures, repeated)
-        on all sides and cut away again, so that the result neither shifts nor shrinks.
+        on all sides and cut away again, so that the result neither shifts nor shrinks. `conditions` are what `forward`
+        takes besides the pictures.
         """
         height, width = pixels.shape[-2:]
         missing = [self._padding(size) for size in (height, width)]
@@ -83,7 +102,7 @@ class ImageToImageModel(PreTrainedModel):
         # Mirroring needs more pixels than it adds; float16 has no such kernel on a CPU, so only pad where needed.
         mode = "reflect" if max(padding[:2]) < width and max(padding[2:]) < height else "replicate"
         padded = F.pad(pixels, padding, mode=mode) if any(padding) else pixels
-        return self(padded)[..., top : top + height, left : left + width]
+        return self(padded, *conditions)[..., top : top + height, left : left + width]
 
     def _padding(self, size: int) -> int:
         """Pixels to add to a height or width."""

@@ -41,3 +41,62 @@ def hub():
     _HUB.add_user("hf_bob", "bob")
     shutil.rmtree(constants.HF_HUB_CACHE, ignore_errors=True)
     return _HUB
+
+
+@pytest.fixture(scope="session")
+def style(tmp_path_factory):
+    """The folder of a style that takes no time: a CycleGAN generator that learnt nothing, named tiny."""
+    import torch
+
+    from hfstyle import CycleGANGenerator
+
+    folder = tmp_path_factory.mktemp("styles") / "tiny"
+    torch.manual_seed(0)
+    CycleGANGenerator(ngf=4, n_blocks=1).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, by playwright."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        if os.environ.get("HFSTYLE_REQUIRE_BROWSER") == "1":
+            pytest.fail("Chromium is not installed, and HFSTYLE_REQUIRE_BROWSER is set")
+        pytest.skip("Chromium is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def assets(tmp_path_factory, monkeypatch):
+    """Bundled models for one test: ukiyoe and sunset, of one style each, and a bank of monet, ukiyoe and 山水."""
+    import torch
+    from test_stylebank import tiny
+
+    from hfstyle import CycleGANGenerator
+
+    folder = tmp_path_factory.mktemp("assets")
+    for seed, name in enumerate(("ukiyoe", "sunset")):
+        torch.manual_seed(seed)
+        CycleGANGenerator(ngf=4, n_blocks=1).save_pretrained(folder / name)
+    tiny().save_pretrained(folder / "bank")
+    for module in ("assets", "hub", "auto"):
+        monkeypatch.setattr(f"hfstyle.{module}.ASSETS", folder)
+    return folder

@@ -13,16 +13,8 @@ import torch
 from PIL import Image
 from test_images import encoded, gradient
 
-from hfstyle import AutoModel, CycleGANGenerator, DCGANGenerator
+from hfstyle import AutoModel, CycleGANGenerator, DCGANGenerator, load_painter
 from hfstyle.cli import main
-
-
-@pytest.fixture(scope="module")
-def style(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("styles") / "tiny"
-    torch.manual_seed(0)
-    CycleGANGenerator(ngf=4, n_blocks=1).save_pretrained(folder)
-    return str(folder)
 
 
 @pytest.fixture
@@ -130,7 +122,7 @@ def test_one_bad_photo_does_not_stop_the_others(here, style, capsys):
         (["empty"], "empty has no pictures"),
         ([], "name at least one photo"),
         (["a.png", "--strength", "2"], "strength must lie between 0 and 1"),
-        (["a.png", "--style", "rococo"], "no bundled model named 'rococo'"),
+        (["a.png", "--style", "rococo"], "no style named 'rococo' (there are: "),
         (["a.png", "--style", "./rococo"], "there is no folder ./rococo"),
         (["a.png", "--device", "abacus"], "there is no device 'abacus' here"),
         (["a.png", "-o", "out.doc"], "name it .png"),
@@ -236,6 +228,153 @@ def test_an_interrupt_is_no_traceback(here, style, monkeypatch):
     monkeypatch.setattr(CycleGANGenerator, "stylize", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert main(["stylize", "a.png", "--style", style]) == 130
     assert sorted(os.listdir()) == ["a.png", "b.jpg"]
+
+
+# ---- styles of a bank ----
+def test_styles_of_the_bank_blends_and_own_styles(here, assets, capsys):
+    bank = AutoModel.from_pretrained("bank")
+    bank.save_style("ukiyoe", "own.safetensors", title="Dusk")
+    painted = {
+        "monet": ("a-monet.png", "monet"),
+        "bank:ukiyoe": ("a-ukiyoe.png", "ukiyoe"),
+        "山水=.5,monet=1.5": ("a-山水=.5,monet=1.5.png", {"山水": 0.25, "monet": 0.75}),
+        "own.safetensors": ("a-own.png", bank.load_style("own.safetensors", name="own")),
+    }
+    for style, (name, expected) in painted.items():
+        assert main(["stylize", "a.png", "--style", style, "--strength", "0.7"]) == 0
+        assert capsys.readouterr().out.strip() == name
+        assert np.array_equal(pixels(name), np.asarray(bank.stylize("a.png", expected, 0.7)))
+    bank.save_pretrained("mine")
+    assert main(["stylize", "a.png", "--style", "./mine:monet", "-o", "mine/"]) == 0
+    assert np.array_equal(pixels("mine/a-monet.png"), np.asarray(bank.stylize("a.png", "monet")))
+
+
+@pytest.mark.parametrize(
+    "style,words",
+    [
+        ("rococo", "no style named 'rococo' (there are: sunset, ukiyoe, monet, bank:ukiyoe, 山水)"),
+        ("bank", "bank has several styles (monet, ukiyoe, 山水); write bank:STYLE"),
+        ("bank:rococo", "no style 'rococo' here; there are: monet, ukiyoe, 山水"),
+        ("monet=.5,ukiyoe", "a blend is written ukiyoe=.6,monet=.4"),
+        ("a.png", "a.png is damaged or not a safetensors file"),
+    ],
+)
+def test_what_is_no_style_is_one_line(here, assets, capsys, style, words):
+    assert main(["stylize", "a.png", "--style", style]) == 2
+    (error,) = errors(capsys)
+    assert words in error and sorted(os.listdir()) == ["a.png", "b.jpg"]
+
+
+def test_info_of_a_bank_and_of_a_style(here, assets, capsys):
+    bank = AutoModel.from_pretrained("bank")
+    bank.save_style("ukiyoe", "own.safetensors", title="Dusk")
+    assert main(["info", "--style", "bank", "--json"]) == 0
+    fact = json.loads(capsys.readouterr().out)
+    assert fact["styles"] == ["monet", "ukiyoe", "山水"] and fact["numbers a style"] == bank.n_numbers
+    assert fact["config"] == {"ngf": 2, "n_blocks": 1, "margin": 0}
+    assert main(["info"]) == 0
+    said = capsys.readouterr().out
+    assert "\n  styles       monet, ukiyoe, 山水\n" in said and said.startswith("bank\n")
+    assert main(["info", "--style", "own.safetensors", "--json"]) == 0
+    fact = json.loads(capsys.readouterr().out)
+    assert (fact["name"], fact["title"], fact["belongs to"]) == ("ukiyoe", "Dusk", bank.fingerprint)
+
+
+# ---- sheet ----
+@pytest.fixture
+def photo(here):
+    """As large as a cell, so that it is to be found on the sheet."""
+    gradient(size=(64, 48)).save("c.png")
+    return "c.png"
+
+
+def test_a_sheet_has_the_photo_in_every_style(photo, assets, capsys):
+    assert main(["sheet", "c.png", "--cell", "64", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["sheet"] == "c-sheet.png" and list(facts["seconds"]) == [
+        "monet",
+        "bank:ukiyoe",
+        "山水",
+        "sunset",
+        "ukiyoe",
+    ]
+    sheet = pixels("c-sheet.png")
+    shown = [pixels("c.png")]
+    for name in facts["seconds"]:
+        shown.append(np.asarray(load_painter(name).stylize("c.png")))
+    places = [place(sheet, picture) for picture in shown]
+    assert all(places), "each picture is there to the pixel"
+    assert places == sorted(places), "in rows, the photo first"
+
+
+def place(sheet: np.ndarray, picture: np.ndarray) -> tuple[int, int] | None:
+    """Where on a sheet a picture is: row and column of its first pixel."""
+    height, width = picture.shape[:2]
+    for row, column in np.argwhere((sheet == picture[0, 0]).all(-1)):
+        if np.array_equal(sheet[row : row + height, column : column + width], picture):
+            return row, column
+    return None
+
+
+def test_a_sheet_of_chosen_styles(photo, assets, capsys):
+    bank = AutoModel.from_pretrained("bank")
+    more = ["--cell", "64", "--strength", "0.5", "--preserve-color", "--device", "cpu"]
+    assert main(["sheet", "c.png", "-o", "out/s.png", "--styles", "monet", "monet=.5,山水=.5", "sunset", *more]) == 0
+    assert capsys.readouterr().out.strip() == "out/s.png"
+    sheet = pixels("out/s.png")
+    for style in ("monet", {"monet": 1, "山水": 1}):
+        assert place(sheet, np.asarray(bank.stylize("c.png", style, 0.5, True)))
+    assert place(sheet, np.asarray(AutoModel.from_pretrained("sunset").stylize("c.png", 0.5, True)))
+    assert main(["sheet", "c.png", "-o", "out/s.png", "--overwrite", "--styles", "ukiyoe", "--cell", "64"]) == 0
+    assert place(pixels("out/s.png"), np.asarray(AutoModel.from_pretrained("ukiyoe").stylize("c.png")))
+
+
+def test_a_sheet_of_another_bank(photo, assets):
+    bank = AutoModel.from_pretrained("bank")
+    bank.rename_style("monet", "claude")
+    bank.save_pretrained("mine")
+    assert main(["sheet", "c.png", "--bank", "mine", "--cell", "64"]) == 0
+    assert main(["sheet", "c.png", "--bank", "mine", "--styles", "ukiyoe", "-o", "one.png", "--cell", "64"]) == 0
+    for style in bank.styles:
+        assert place(pixels("c-sheet.png"), np.asarray(bank.stylize("c.png", style)))
+        assert bool(place(pixels("one.png"), np.asarray(bank.stylize("c.png", style)))) is (style == "ukiyoe")
+
+
+def test_a_large_photo_is_brought_to_the_size_of_a_cell(here, assets):
+    gradient(size=(400, 300)).save("large.png")
+    assert main(["sheet", "large.png", "--cell", "100", "--styles", "monet", "山水", "-o", "s.png"]) == 0
+    assert Image.open("s.png").width < 400
+
+
+def test_a_sheet_through_pipes(assets, style):
+    command = [sys.executable, "-m", "hfstyle", "sheet", "-", "--styles", style, "--cell", "64"]
+    result = subprocess.run(command, input=encoded(gradient(), "JPEG"), capture_output=True)
+    assert result.returncode == 0, result.stderr
+    assert Image.open(io.BytesIO(result.stdout)).width > 2 * gradient().width
+
+
+@pytest.mark.parametrize(
+    "arguments,words",
+    [
+        (["nothing.jpg"], "cannot open nothing.jpg"),
+        (["a.png", "--styles", "rococo"], "no style named 'rococo'"),
+        (["a.png", "--bank", "ukiyoe"], "ukiyoe is a CycleGANGenerator, which has no styles to choose from"),
+        (["a.png", "--bank", "bank", "--styles", "rococo"], "no style 'rococo' here"),
+        (["a.png", "--cell", "32"], "--cell must lie between 64 and 2048, not 32"),
+        (["a.png", "--strength", "2"], "strength must lie between 0 and 1"),
+        (["a.png", "-o", "sheet.doc"], "name it .png"),
+        (["a.png", "-o", "b.jpg"], "b.jpg exists; pass --overwrite to replace it"),
+        (["a.png", "-o", "-", "--json"], "cannot both go to standard output"),
+        (["a.png", "--device", "abacus"], "there is no device 'abacus' here"),
+        ([], "PHOTO"),
+    ],
+)
+def test_a_bad_sheet_is_one_line_and_exit_code_2(here, assets, capsys, arguments, words):
+    before = sorted(here.rglob("*"))
+    assert main(["sheet", *arguments]) == 2
+    (error,) = errors(capsys)
+    assert words in error
+    assert sorted(here.rglob("*")) == before, "something was left behind"
 
 
 # ---- imagine ----

@@ -7,7 +7,9 @@ from PIL import Image
 from test_images import gradient
 
 from hfstyle import AutoModel, DCGANDiscriminator, PatchGANDiscriminator, PixelDiscriminator
+from hfstyle.discriminators import FeatureDiscriminator, SpectralConv2d, StylePatchGANDiscriminator
 from hfstyle.errors import ConfigError, ImageError, OptionError
+from hfstyle.features import VGG16Features
 from hfstyle.images import to_tensor
 
 KINDS = {
@@ -131,3 +133,56 @@ def test_the_bundled_judge_is_as_before():
 def test_impossible_options(cls, options):
     with pytest.raises(ConfigError, match=next(iter(options))):
         cls(**options)
+
+
+# ---- told the style ----
+def test_a_style_is_judged_by_its_own_expectations():
+    torch.manual_seed(0)
+    judge = StylePatchGANDiscriminator(ndf=4, n_layers=2, styles=("monet", "ukiyoe")).eval()
+    plain = PatchGANDiscriminator(ndf=4, n_layers=2).eval()
+    plain.load_state_dict({k: v for k, v in judge.state_dict().items() if k.startswith("layers")})
+    x = torch.rand(2, 3, 32, 48) * 2 - 1
+    with torch.no_grad():
+        judge.embedding.weight[0] = 0
+        outputs = judge(x, torch.tensor([0, 1]))
+        assert torch.equal(outputs[:1], plain(x[:1])), "without expectations it is a PatchGAN"
+        assert not torch.allclose(outputs[1:], plain(x[1:]))
+        # a style for each picture, whatever else is in the batch
+        torch.testing.assert_close(outputs[1:], judge(x[1:], torch.tensor([1])))
+
+
+def test_a_style_has_a_score():
+    torch.manual_seed(0)
+    judge = StylePatchGANDiscriminator(ndf=4, n_layers=2, styles=("monet", "ukiyoe")).eval()
+    picture = gradient(size=(40, 32))
+    scores = [judge.score(picture, style) for style in ("monet", "ukiyoe")]
+    assert all(0 <= score.value <= 1 and score.map.ndim == 2 for score in scores)
+    assert scores[0].value != scores[1].value
+    with pytest.raises(OptionError, match="no style 'vangogh' here; there are: monet, ukiyoe"):
+        judge.score(picture, "vangogh")
+
+
+def test_what_is_seen_is_judged_layer_by_layer():
+    torch.manual_seed(0)
+    judge = FeatureDiscriminator(styles=("monet", "ukiyoe"), width=8)
+    with torch.no_grad():
+        seen = VGG16Features()(torch.rand(2, 3, 64, 64) * 2 - 1)
+    outputs = judge(seen, torch.tensor([0, 1]))
+    assert [tuple(output.shape) for output in outputs] == [(2, 1, 16, 16), (2, 1, 8, 8), (2, 1, 4, 4)]
+    swapped = judge(seen, torch.tensor([1, 0]))
+    assert all(not torch.allclose(one, other) for one, other in zip(outputs, swapped, strict=True))
+    sum(output.square().sum() for output in outputs).backward()
+    assert all(parameter.grad is not None for parameter in judge.parameters())
+
+
+def test_a_spectral_convolution_never_stretches():
+    """Against torch's own, which comes near the same after many steps of power iteration."""
+    torch.manual_seed(0)
+    own, theirs = SpectralConv2d(6, 5, 3), torch.nn.Conv2d(6, 5, 3)
+    theirs.load_state_dict(own.state_dict())
+    theirs = torch.nn.utils.parametrizations.spectral_norm(theirs, n_power_iterations=500)
+    x = torch.rand(2, 6, 7, 8)
+    torch.testing.assert_close(own(x), theirs(x), atol=1e-5, rtol=1e-4)
+    # without a state, parts of a batch are the batch
+    torch.testing.assert_close(own(x)[1:], own(x[1:]))
+    assert len(own.state_dict()) == 2

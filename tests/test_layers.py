@@ -1,4 +1,4 @@
-"""What makes training fast changes nothing else: each shortcut beside what torch's own layers compute."""
+"""What makes it fast changes nothing else: each shortcut beside what torch's own layers compute."""
 
 import pytest
 import torch
@@ -7,7 +7,17 @@ from torch import nn
 
 from hfstyle import CycleGANGenerator
 from hfstyle.errors import OptionError
-from hfstyle.generators.layers import InstanceNorm2d, NarrowConv2d, ReflectionPad2d, UpsampleConv2d, _Pad
+from hfstyle.generators.layers import (
+    InstanceNorm2d,
+    NarrowConv2d,
+    ReflectionPad2d,
+    UpsampleConv2d,
+    WinogradConv2d,
+    _Pad,
+    in_strips,
+    styled,
+    styled_norm,
+)
 
 
 def plainly(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -94,3 +104,51 @@ def test_activation_checkpointing_gives_the_same_gradients(dropout):
     assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
     with pytest.raises(OptionError, match="batch norm"):
         CycleGANGenerator(ngf=4, n_blocks=1, norm="batch").set_activation_checkpointing()
+
+
+@pytest.mark.parametrize("rows,halo", [(8, 4), (16, 8)])
+def test_strips_are_the_whole(rows, halo):
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Conv2d(2, 3, 3, stride=2, padding=1), nn.ConvTranspose2d(3, 2, 6, 4, padding=1)).double()
+    x = torch.rand(1, 2, 36, 5, dtype=torch.float64)
+    with torch.inference_mode():
+        seen = []
+        strips = in_strips(lambda x: seen.append(x.shape[2]) or layers(x), x, rows, halo)
+        torch.testing.assert_close(strips, layers(x))
+    assert len(seen) == -(-36 // rows) and max(seen) <= rows + 2 * halo
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_norms_of_what_is_almost_flat(layout):
+    """Far from 0 and almost constant, sums of squares have no digits left; the variance must not come out negative."""
+    x = (100 + 1e-3 * torch.randn(2, 5, 40, 30)).contiguous(memory_format=layout)
+    scale, shift = torch.rand(1, 5), torch.rand(1, 5)
+    expected = F.instance_norm(x.double(), weight=scale[0].double(), bias=shift[0].double(), eps=1e-5)
+    with torch.inference_mode():
+        result = styled_norm(nn.Identity(), x, scale, shift, 1e-5)
+    torch.testing.assert_close(result.double(), expected, atol=1e-3, rtol=0)
+
+
+def test_scale_and_shift_are_the_same_in_the_weights():
+    torch.manual_seed(0)
+    padding, conv = nn.ReflectionPad2d(1), nn.Conv2d(2, 3, 3).double()
+    x, scale, shift = torch.rand(2, 2, 6, 7).double(), torch.rand(1, 3).double(), torch.rand(1, 3).double()
+    for layer in (conv, nn.Sequential(padding, conv)):
+        expected = layer(x) * scale[0, :, None, None] + shift[0, :, None, None]
+        torch.testing.assert_close(styled(layer, x, scale, shift), expected)
+        with torch.inference_mode():
+            torch.testing.assert_close(styled(layer, x, scale, shift), expected)
+            torch.testing.assert_close(styled(layer, x, scale.repeat(2, 1), shift.repeat(2, 1)), expected)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("inputs,outputs", [(96, 96), (128, 100), (3, 96)])
+@pytest.mark.parametrize("size", [(1, 1), (4, 8), (9, 30), (67, 70)])
+def test_winograd_is_a_convolution(inputs, outputs, size, bias):
+    torch.manual_seed(0)
+    layer = WinogradConv2d(inputs, outputs, 3, bias=bias)
+    x = torch.randn(2, inputs, size[0] + 2, size[1] + 2)
+    expected = F.conv2d(x.double(), layer.weight.double(), layer.bias.double() if bias else None).float()
+    with torch.inference_mode():
+        for given in (x, x.contiguous(memory_format=torch.channels_last)):
+            torch.testing.assert_close(layer(given), expected, atol=5e-5, rtol=0)

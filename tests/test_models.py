@@ -17,25 +17,34 @@ from test_images import gradient
 
 from hfstyle import AutoModel, DCGANDiscriminator, DCGANGenerator, bundled_models
 from hfstyle.auto import MODEL_CLASSES
+from hfstyle.discriminators import FeatureDiscriminator, StylePatchGANDiscriminator
 from hfstyle.errors import ConfigError, HfstyleError, ModelNotFoundError, OptionError, WeightsError
-from hfstyle.hub import CONFIG_NAME, WEIGHTS_NAME
+from hfstyle.features import VGG16Features
+from hfstyle.hub import CONFIG_NAME, MAX_NAMES, WEIGHTS_NAME
+from hfstyle.styles import StyledModel
 
 # Of each class, a small model and the largest that its config allows.
 TINY = {
     "CycleGANGenerator": {"ngf": 4, "n_blocks": 1},
     "DCGANDiscriminator": {"ndf": 4, "image_size": 32},
     "DCGANGenerator": {"latent_dim": 5, "ngf": 4, "image_size": 16},
+    "FeatureDiscriminator": {"styles": ("monet", "山水"), "width": 4},
     "PatchGANDiscriminator": {"ndf": 4, "n_layers": 2},
     "Pix2PixGenerator": {"ngf": 4, "n_downs": 3},
     "PixelDiscriminator": {"ndf": 4},
+    "StyleBankGenerator": {"styles": ("monet", "山水"), "ngf": 2, "n_blocks": 1},
+    "StylePatchGANDiscriminator": {"ndf": 4, "n_layers": 2, "styles": ("monet", "山水")},
 }
 LARGEST = {
     "CycleGANGenerator": {"ngf": 512, "n_blocks": 64},
     "DCGANDiscriminator": {"ndf": 512, "image_size": 256},
     "DCGANGenerator": {"latent_dim": 4096, "ngf": 512, "image_size": 256},
+    "FeatureDiscriminator": {"styles": [f"{i:𠮷<64}" for i in range(MAX_NAMES)], "width": 512},
     "PatchGANDiscriminator": {"ndf": 512, "n_layers": 6},
     "Pix2PixGenerator": {"ngf": 512, "n_downs": 10},
     "PixelDiscriminator": {"ndf": 512},
+    "StyleBankGenerator": {"styles": [f"{i:𠮷<64}" for i in range(MAX_NAMES)], "ngf": 256, "n_blocks": 64},
+    "StylePatchGANDiscriminator": {"ndf": 512, "n_layers": 6, "styles": [f"{i:𠮷<64}" for i in range(MAX_NAMES)]},
 }
 
 
@@ -59,25 +68,37 @@ def edit_config(folder, **changes):
     config = json.loads((folder / CONFIG_NAME).read_text())
     config |= changes
     config = {key: value for key, value in config.items() if value is not ...}
-    (folder / CONFIG_NAME).write_text(json.dumps(config))
+    (folder / CONFIG_NAME).write_text(json.dumps(config, ensure_ascii=False))
 
 
 def inputs_shape(model) -> tuple[int, ...]:
     """Of what the model takes, but for the batch."""
     if isinstance(model, DCGANGenerator):
         return (model.config.latent_dim,)
-    return model.config.in_channels, 32, 32 if isinstance(model, DCGANDiscriminator) else 48
+    return getattr(model.config, "in_channels", 3), 32, 32 if isinstance(model, DCGANDiscriminator) else 48
+
+
+def call(model, inputs: torch.Tensor) -> torch.Tensor:
+    """The model's output, of the first style where it is told one."""
+    first = torch.zeros(len(inputs), dtype=torch.int64)
+    with torch.inference_mode():
+        if isinstance(model, FeatureDiscriminator):
+            features = VGG16Features(sorted(model.LAYERS)).to(model.dtype)(inputs)
+            return torch.cat([output.flatten(1) for output in model(features, first)], 1)
+        told = {StylePatchGANDiscriminator: first}.get(type(model))
+        if isinstance(model, StyledModel):
+            told = model.numbers[:1]
+        return model(inputs) if told is None else model(inputs, told)
 
 
 def output(model):
     shape = inputs_shape(model)
     inputs = torch.linspace(-1, 1, math.prod(shape)).reshape(1, *shape)
-    with torch.inference_mode():
-        return model(inputs.to(model.dtype))
+    return call(model, inputs.to(model.dtype))
 
 
 def first_field(model) -> str:
-    """The config field that says how many channels, or numbers, the model takes."""
+    """The config field that says what the model takes: how many channels, how many numbers, which styles."""
     return next(iter(model.config.to_dict()))
 
 
@@ -175,8 +196,8 @@ def test_output_does_not_depend_on_the_run_or_the_batch(model):
     once = output(model)
     assert torch.equal(once, output(model))
     inputs = torch.rand(3, *inputs_shape(model)) * 2 - 1
-    with torch.inference_mode():
-        torch.testing.assert_close(model(inputs)[1:2], model(inputs[1:2]), atol=1e-5, rtol=1e-4)
+    one, whole = call(model, inputs[1:2]), call(model, inputs)
+    torch.testing.assert_close(whole[1:2], one, atol=1e-5, rtol=1e-4)
 
 
 # ---- strictness ----
@@ -322,7 +343,8 @@ def test_what_a_model_is_for_shows_in_its_methods_and_its_card(model, folder):
     ]
     for method, task in tasks.items():
         assert (f"model.{method}(" in card) is (f"pipeline_tag: {task}\n" in card) is hasattr(model, method)
-    assert hasattr(model, "score") is (model.pipeline_tag is None)
+    judges = model.pipeline_tag is None and not isinstance(model, FeatureDiscriminator)  # which is no picture's judge
+    assert hasattr(model, "score") is judges
 
 
 @pytest.mark.parametrize("name", [name for name, cls in MODEL_CLASSES.items() if cls.pipeline_tag])

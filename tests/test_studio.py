@@ -429,9 +429,9 @@ def test_closing_ends_a_painting_in_progress(tmp_path):
 
 def test_few_models_stay_in_memory(painter, monkeypatch):
     loaded = []
-    monkeypatch.setattr("hfstyle.studio.painter.bundled_models", lambda: ["a", "b"])
+    monkeypatch.setattr("hfstyle.studio.painter.bundled_styles", lambda: ["a", "b"])
     monkeypatch.setattr(
-        AutoModel, "from_pretrained", lambda path: loaded.append(path.name) or SlowModel(torch.nn.Identity())
+        "hfstyle.auto.bundled_painter", lambda name: loaded.append(name) or SlowModel(torch.nn.Identity())
     )
     for style in ("a", "a", "b", "b", "a"):
         asyncio.run(painter.paint(PHOTO, style, 1.0, False))

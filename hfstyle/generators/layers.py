@@ -3,9 +3,13 @@
 On other devices, and in exported graphs, they are the plain operations.
 """
 
+import functools
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.func import functional_call
 
 
 def grow(inputs: int, outputs: int, upsample: str, bias: bool) -> nn.Module:
@@ -55,12 +59,15 @@ class NarrowConv2d(nn.Conv2d):
 
     Processors compute 8 or 16 output channels at a time and would throw most of them away. So on a CPU the rows of the
     kernel become output channels, k x out of them from kernels one pixel high, and are then added up, each shifted by
-    its row.
+    its row. Where no gradients are wanted, the pixels of a block of 4x2 become output channels instead, of a larger
+    kernel with zeros that moves on by whole blocks: more multiplications, but nothing large to write and add up.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not _on_cpu(x) or self.out_channels > 4:
             return super().forward(x)
+        if not torch.is_grad_enabled():
+            return self._in_blocks(x)
         rows = self.kernel_size[0]
         height = x.shape[2] - rows + 1
         kernel = self.weight.permute(2, 0, 1, 3).flatten(0, 1).unsqueeze(2)  # (k out, in, 1, k)
@@ -70,6 +77,130 @@ class NarrowConv2d(nn.Conv2d):
         for row, part in enumerate(parts):
             total = total + part[:, :, row : row + height]
         return total.to(parts[0].dtype)
+
+    def _in_blocks(self, x: torch.Tensor, tall: int = 4, wide: int = 2) -> torch.Tensor:
+        height, width = (x.shape[2 + axis] - self.kernel_size[axis] + 1 for axis in (0, 1))
+        x = for_cpu(_extend(x, -height % tall, -width % wide))
+        places = [(row, column) for row in range(tall) for column in range(wide)]
+        kernel = torch.cat(
+            [F.pad(self.weight, (column, wide - 1 - column, row, tall - 1 - row)) for row, column in places]
+        )
+        blocks = F.conv2d(x, kernel, self.bias.repeat(len(places)), stride=(tall, wide))
+        blocks = blocks.unflatten(1, (tall, wide, self.out_channels)).permute(0, 3, 4, 1, 5, 2)
+        return blocks.flatten(4, 5).flatten(2, 3)[:, :, :height, :width]
+
+
+class WinogradConv2d(nn.Conv2d):
+    """A 3x3 convolution. (N, in, H + 2, W + 2) -> (N, out, H, W)
+
+    On a CPU, of many channels and where no gradients are wanted, in a quarter of the multiplications: F(4x4, 3x3) of
+    Lavin & Gray 2016 (arXiv:1509.09308). Each tile of 6x6 pixels becomes 36 numbers in which the convolution is one
+    product each, and these become 4x4 pixels; all three are products of matrices. It costs two digits, to about 1e-5
+    of the largest output.
+    """
+
+    TILES = 256
+    """As many at a time as stay in a processor's cache."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # With fewer channels, the way there and back costs more than it saves.
+        few = min(self.in_channels, self.out_channels) < 96
+        if few or torch.is_grad_enabled() or x.dtype != torch.float32 or not _on_cpu(x):
+            return super().forward(x)
+        into, of_kernel, back = _winograd()
+        kernel = (of_kernel @ self.weight.permute(2, 3, 1, 0).reshape(9, -1)).view(36, *self.weight.shape[1::-1])
+        height, width = x.shape[2] - 2, x.shape[3] - 2
+        rows, columns = -(-height // 4), -(-width // 4)
+        x = for_cpu(_extend(x, -height % 4, -width % 4)).permute(0, 2, 3, 1)
+        result = x.new_empty(len(x), rows, 4, columns, 4, self.out_channels)
+        step = max(1, self.TILES // (columns * len(x)))
+        for first in range(0, rows, step):
+            part = x[:, 4 * first : 4 * (first + step) + 2]
+            tiles = part.unfold(1, 6, 4).unfold(2, 6, 4).permute(4, 5, 0, 1, 2, 3)  # (6, 6, N, rows, columns, in)
+            products = torch.bmm((into @ tiles.reshape(36, -1)).view(36, -1, self.in_channels), kernel)
+            pixels = (back @ products.view(36, -1)).view(4, 4, *tiles.shape[2:5], self.out_channels)
+            result[:, first : first + step] = pixels.permute(2, 3, 0, 4, 1, 5)
+        if self.bias is not None:
+            result += self.bias
+        return result.flatten(3, 4).flatten(1, 2)[:, :height, :width].permute(0, 3, 1, 2)
+
+
+@functools.cache
+def _winograd() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """B, G and A of Lavin & Gray's equation 12 for F(4x4, 3x3), each for rows and columns at once: float32 of shapes
+    (36, 36), (36, 9) and (16, 36)."""
+    b = [4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0]
+    g = [6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]
+    a = [1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]
+    with torch.inference_mode(False):
+        b, g, a = (torch.tensor(rows, dtype=torch.float32) for rows in ((*b, [0, 4, 0, -5, 0, 1]), g, a))
+        return torch.kron(b, b), torch.kron(g / 24, g / 24), torch.kron(a, a)
+
+
+def styled(
+    layer: nn.Sequential | nn.Conv2d, x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor
+) -> torch.Tensor:
+    """What a convolution, or a sequence that ends in one, makes of `x`, times `scale` plus `shift`.
+
+    Args:
+        layer: Its convolution has a bias.
+        x: (N, in, H, W).
+        scale: (N or 1, out).
+        shift: (N or 1, out).
+    """
+    if len(scale) > 1 or torch.is_grad_enabled():
+        return torch.addcmul(shift[..., None, None], layer(x), scale[..., None, None])
+    # The weights can do it as well, at no cost.
+    prefix, conv = (f"{len(layer) - 1}.", layer[-1]) if isinstance(layer, nn.Sequential) else ("", layer)
+    weights = {
+        f"{prefix}weight": conv.weight * scale[0, :, None, None, None],
+        f"{prefix}bias": conv.bias * scale[0] + shift[0],
+    }
+    return functional_call(layer, weights, x)
+
+
+def styled_norm(
+    layer: nn.Module, x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, eps: float
+) -> torch.Tensor:
+    """The same, but each channel of each picture that the layer makes gets mean 0 and variance 1 before, so that the
+    layer needs no bias: conditional instance normalisation (Dumoulin et al. 2017, arXiv:1610.07629)."""
+    scale, shift = scale[..., None, None], shift[..., None, None]
+    if torch.is_grad_enabled() or not _on_cpu(x):
+        x = layer(x)
+        return torch.addcmul(shift, F.layer_norm(x, x.shape[2:], eps=eps), scale)
+    # torch's norms need each plane in one piece, or lose digits where it is not. Taking the mean away also before,
+    # where it makes no difference, leaves a flat picture nothing that could be rounded, and so no noise to amplify.
+    x = layer(x - x.mean((2, 3), keepdim=True))
+    x = x - x.mean((2, 3), keepdim=True)
+    return x.mul_(scale * torch.rsqrt(x.square().mean((2, 3), keepdim=True) + eps)).add_(shift)
+
+
+def in_strips(layers: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, rows: int, halo: int) -> torch.Tensor:
+    """What `layers` make of `x`, on a CPU in strips of `rows` rows where no gradients are wanted: what lies between
+    the layers then stays small, and in the processor's cache.
+
+    Args:
+        layers: None of them may see the whole picture, as norms do. Their strides must divide `rows` and `halo`.
+        x: (N, C, H, W).
+        halo: Rows on both sides of a strip that its result depends on. They are computed twice.
+    """
+    height = x.shape[2]
+    if height <= rows or torch.is_grad_enabled() or not _on_cpu(x):
+        return layers(x)
+    strips = []
+    for top in range(0, height, rows):
+        start, end = max(0, top - halo), min(height, top + rows + halo)
+        strip = layers(x[:, :, start:end])
+        first, last = ((row - start) * strip.shape[2] // (end - start) for row in (top, min(height, top + rows)))
+        strips.append(strip[:, :, first:last])
+    return torch.cat(strips, dim=2)
+
+
+def for_cpu(x: torch.Tensor) -> torch.Tensor:
+    """The same in the layout that convolutions like best on a CPU where no gradients are wanted: channels last."""
+    if torch.is_grad_enabled() or not _on_cpu(x):
+        return x
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _on_cpu(x: torch.Tensor) -> bool:
@@ -81,6 +212,11 @@ def _pad(x: torch.Tensor, by: int, mode: str) -> torch.Tensor:
     if _on_cpu(x) and x.requires_grad and torch.is_grad_enabled():
         return _Pad.apply(x, by, mode)
     return F.pad(x, (by,) * 4, mode=mode)
+
+
+def _extend(x: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """With so many rows below and columns to the right that are of no consequence."""
+    return F.pad(x, (0, columns, 0, rows)) if rows or columns else x
 
 
 class _Pad(torch.autograd.Function):

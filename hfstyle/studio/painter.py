@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfstyle.assets import ASSETS, bundled_models
+from hfstyle.assets import ASSETS, bundled_styles
 from hfstyle.studio.text import StudioError
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from hfstyle.styles import StylePainter
     from hfstyle.stylize import ImageToImageModel
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class Painter:
     def __init__(self, folder: Path, keep: int = 3):
         self.folder = folder
         self.keep = keep
-        self._models: OrderedDict[str, ImageToImageModel] = OrderedDict()
+        self._models: OrderedDict[str, ImageToImageModel | StylePainter] = OrderedDict()
         # One thread, since one forward pass already uses every core.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hfstyle-painter")
         # Reading must not wait for painting; one at a time, since a photo can take 360 MB.
@@ -111,7 +112,7 @@ class Painter:
         Raises:
             HfstyleError: In one sentence, what is wrong with the photo or the options.
         """
-        if style not in bundled_models():
+        if style not in bundled_styles():
             raise StudioError("error.unknown_style")
         if not Path(photo).exists():
             raise StudioError("error.expired")
@@ -153,7 +154,7 @@ class Painter:
             painting = model.stylize(image, strength=strength, preserve_color=preserve_color)
         run.check()
         folder = self._new_folder()
-        full = folder / f"{photo.stem[:60] or 'photo'}-{style}.png"
+        full = folder / f"{photo.stem[:60] or 'photo'}-{style.replace(':', '-')}.png"
         # Pillow's default, 6, takes three times as long and makes a painting no smaller.
         painting.save(full, "PNG", compress_level=2)
         return Painting(
@@ -164,15 +165,14 @@ class Painter:
             stylized_size=painting.info.get("stylized_size", painting.size),
         )
 
-    def _model(self, style: str) -> "ImageToImageModel":
+    def _model(self, style: str) -> "ImageToImageModel | StylePainter":
         """Only ever called in the one thread, so it needs no lock."""
-        from hfstyle import AutoModel
+        from hfstyle.auto import bundled_painter
 
         if style in self._models:
             self._models.move_to_end(style)
         else:
-            # By its path, since a folder of that name in the working directory would come before the bundled model.
-            self._models[style] = AutoModel.from_pretrained(ASSETS / style)
+            self._models[style] = bundled_painter(style)
             while len(self._models) > self.keep:
                 self._models.popitem(last=False)
         return self._models[style]
@@ -200,7 +200,7 @@ class _Run:
             raise Stopped
 
     @contextlib.contextmanager
-    def watch(self, model: "ImageToImageModel") -> Iterator[None]:
+    def watch(self, model: "ImageToImageModel | StylePainter") -> Iterator[None]:
         """Look, before every layer of the network, whether to go on: Python cannot interrupt a thread from outside."""
         layers = [module for module in model.modules() if not any(module.children())]
         passed = 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from hfstyle.assets import bundled_models
+from hfstyle.assets import bundled_styles
 from hfstyle.errors import HfstyleError, OptionError
 from hfstyle.studio.components import BARE, PhotoInput, comparison, comparison_value, example_strip
 from hfstyle.studio.painter import EXAMPLES, Painter, Painting
@@ -40,7 +40,7 @@ _SHOW_STAGE = "() => document.querySelector('#comparison')?.scrollIntoView({bloc
 
 def build(painter: Painter) -> None:
     """Add the page to the `gr.Blocks` that is being built."""
-    styles = bundled_models()
+    styles = bundled_styles()
     examples = _read_examples()
 
     with gr.Row(elem_id="work"):
@@ -190,7 +190,7 @@ def add_endpoint(painter: Painter) -> None:
 
 def default_style() -> str | None:
     """The style that is chosen at first, None where no style is bundled."""
-    styles = bundled_models()
+    styles = bundled_styles()
     return DEFAULT_STYLE if DEFAULT_STYLE in styles else next(iter(styles), None)
 
 

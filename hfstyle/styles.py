@@ -1,0 +1,453 @@
+"""Styles as vectors of numbers: a network that paints in many of them, and a single one as a file of some kilobytes.
+
+A style's file, `style.safetensors`, holds one tensor, `numbers`, in half precision, and in its header as JSON a name,
+the fingerprint of the network that the numbers belong to, and texts about the style.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialize_safetensors
+from torch import nn
+
+from hfstyle.card import Card
+from hfstyle.errors import OptionError, WeightsError, some
+from hfstyle.hub import CARD_NAME, FLOATS, REPO_ID, STYLE_NAME, ModelFiles, push_folder, wrong_name
+from hfstyle.images import ImageSource, add_difference, write_whole
+from hfstyle.stylize import ImageToImageModel
+
+HEADER = "hfstyle.style"
+"""The entry of the safetensors header that describes a style."""
+FORMAT = 1
+MAX_STYLE_BYTES = 4 * 2**20
+"""Enough for the numbers of the largest network that a config allows."""
+MAX_TEXTS = 32
+MAX_TEXT_LENGTH = 4000
+
+Blend = str | Mapping[str, float]
+"""A style's name, or several with their weights: `{"ukiyoe": 0.6, "monet": 0.4}`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """One style on its own, to be kept, mailed or shared, and loaded into the network that it belongs to.
+
+    Raises:
+        OptionError: A field is not what it should be.
+    """
+
+    name: str
+    """See `hfstyle.hub.wrong_name`."""
+    numbers: torch.Tensor
+    """Of shape (n,), finite, kept as float32."""
+    fingerprint: str
+    """`StyledModel.fingerprint` of the network that the numbers belong to."""
+    about: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Texts about it by lower-case keys, as many and such as one likes. `title`, `license` (the Hub's short name) and
+    `base_model` (the repository of the network) go into the model card where they belong, others below it."""
+
+    def __post_init__(self) -> None:
+        if wrong := wrong_name(self.name):
+            raise OptionError(f"a style has a name: {wrong}")
+        object.__setattr__(self, "numbers", _checked(self.numbers))
+        if not isinstance(self.fingerprint, str) or not re.fullmatch("[0-9a-f]{64}", self.fingerprint):
+            raise OptionError(f"a fingerprint has 64 digits from 0 to f, unlike {self.fingerprint!r:.80}")
+        _check_texts(self.about)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the file, whole or not at all; into a folder as `style.safetensors`."""
+        path = Path(path)
+        header = {"format": FORMAT, "name": self.name, "fingerprint": self.fingerprint, "about": dict(self.about)}
+        tensors = {"numbers": self.numbers.half().contiguous()}
+        with write_whole(path / STYLE_NAME if path.is_dir() else path) as file:
+            file.write(serialize_safetensors(tensors, metadata={HEADER: json.dumps(header, ensure_ascii=False)}))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike, where: str | None = None) -> Self:
+        """Read a file.
+
+        Args:
+            where: What errors call it; its path where not given.
+
+        Raises:
+            WeightsError: It is no style, or damaged.
+        """
+        path, where = Path(path), where or os.fspath(path)
+        try:
+            if path.stat().st_size > MAX_STYLE_BYTES:
+                raise WeightsError(f"{where} is larger than {MAX_STYLE_BYTES // 2**20} MB, so it is no style")
+            with safe_open(path, framework="pt") as file:
+                header = (file.metadata() or {}).get(HEADER)
+                if header is None or list(file.keys()) != ["numbers"]:
+                    raise WeightsError(f"{where} is no style that hfstyle wrote")
+                kind, shape = file.get_slice("numbers").get_dtype(), file.get_slice("numbers").get_shape()
+                if kind not in FLOATS or len(shape) != 1:
+                    raise WeightsError(f"{where}: a style's numbers are a row of floats, not {kind} of shape {shape}")
+                numbers = file.get_tensor("numbers")
+        except SafetensorError as error:
+            reason = str(error).splitlines()[0]
+            raise WeightsError(f"{where} is damaged or not a safetensors file ({reason:.120})") from error
+        except OSError as error:
+            raise WeightsError(f"{where} cannot be read: {error.strerror or error}") from error
+        try:
+            return cls(numbers=numbers, **_fields(header))
+        except OptionError as error:
+            raise WeightsError(f"{where}: {error}") from error
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | os.PathLike,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+    ) -> Self:
+        """Load a style: an existing file, a folder with `style.safetensors`, or a repository on the Hub (owner/name).
+
+        The options are those of `PreTrainedModel.from_pretrained`.
+
+        Raises:
+            ModelNotFoundError: There is no such file, folder, repository or revision, or no style in it.
+            WeightsError: The file is no style, or damaged.
+            HubError: The Hub refused or could not be reached.
+        """
+        if os.path.isfile(path := os.path.expanduser(name_or_path)):
+            return cls.load(path)
+        files = ModelFiles(name_or_path, revision, "", token, cache_dir, local_files_only, force_download)
+        return cls.load(files.path(STYLE_NAME), files.describe(STYLE_NAME))
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        commit_message: str | None = None,
+        revision: str | None = None,
+        card: str | None = None,
+        create_pr: bool = False,
+        token: str | bool | None = None,
+    ) -> str:
+        """Upload `style.safetensors` and a card in one commit. See `PreTrainedModel.push_to_hub`."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.save(folder)
+            Path(folder, CARD_NAME).write_text(self.card(repo_id) if card is None else card, "utf-8")
+            return push_folder(
+                folder,
+                repo_id,
+                private=private,
+                commit_message=commit_message or f"Upload the style {self.name}",
+                revision=revision,
+                subfolders=[""],
+                keep_card=card is None,
+                create_pr=create_pr,
+                token=token,
+            )
+
+    def card(self, repo_id: str = "owner/name") -> str:
+        """The text of its model card on the Hub."""
+        about = dict(self.about)
+        title, license, bank = about.pop("title", self.name), about.pop("license", None), about.pop("base_model", None)
+        code = (
+            "from hfstyle import AutoModel\n\n"
+            f"bank = AutoModel.from_pretrained({json.dumps(bank or 'bank')})\n"
+            f"style = bank.load_style({json.dumps(repo_id)})\n"
+            'bank.stylize("photo.jpg", style).save("painting.png")'
+        )
+        return str(
+            Card(
+                title=title,
+                summary=f"A style, called `{self.name}`: the {len(self.numbers):,} numbers with which a style bank of "
+                "hfstyle paints in it.",
+                code=code,
+                license=license,
+                tags=["style-bank"],
+                base_model=bank if bank and REPO_ID.fullmatch(bank) else None,
+                sections=[(key.replace("_", " ").capitalize(), text) for key, text in about.items()],
+            )
+        )
+
+
+def _checked(numbers: Any) -> torch.Tensor:
+    """A style's numbers as float32 on the CPU."""
+    try:
+        numbers = torch.as_tensor(numbers).detach().to("cpu", torch.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise OptionError(f"a style's numbers are a row of numbers, not {type(numbers).__name__}") from error
+    if numbers.ndim != 1 or not len(numbers):
+        raise OptionError(f"a style's numbers are a row, not of shape {tuple(numbers.shape)}")
+    if not numbers.half().isfinite().all():
+        raise OptionError("a style's numbers must be finite and fit into half precision")
+    return numbers
+
+
+def _check_texts(texts: Any) -> None:
+    if not isinstance(texts, Mapping) or len(texts) > MAX_TEXTS:
+        raise OptionError(f"what is said about a style is a dictionary of at most {MAX_TEXTS} texts")
+    for key, text in texts.items():
+        if not isinstance(key, str) or not re.fullmatch("[a-z][a-z0-9_]{0,39}", key):
+            raise OptionError(f"a key is a short lower-case word such as 'tradition', not {key!r:.80}")
+        printable = isinstance(text, str) and all(line.isprintable() for line in text.split("\n"))
+        if not printable or len(text) > MAX_TEXT_LENGTH:
+            raise OptionError(f"{key} must be printable text of at most {MAX_TEXT_LENGTH} characters")
+
+
+def _fields(header: str) -> dict[str, Any]:
+    """The fields of a style but for its numbers, from the JSON of its file."""
+    try:
+        fields = json.loads(header)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict) or not isinstance(fields.get("format"), int):
+        raise OptionError("its header is not that of a style")
+    if fields["format"] > FORMAT:
+        raise OptionError("it was written by a newer hfstyle; update yours")
+    if fields.keys() != {"format", "name", "fingerprint", "about"}:
+        raise OptionError("its header is not that of a style")
+    return {key: value for key, value in fields.items() if key != "format"}
+
+
+class StyledModel(ImageToImageModel):
+    """A network that paints in many styles: a shared part, and a vector of numbers for each.
+
+    A subclass builds its layers, calls `_begin_styles`, and takes the numbers as the second argument of `forward`:
+    (batch, 3, height, width) and (batch or 1, n_numbers), which are added to `origin`. Its config has a field
+    `styles`.
+
+        bank = AutoModel.from_pretrained("bank")
+        bank.stylize("photo.jpg", "ukiyoe")
+        bank.stylize("photo.jpg", {"ukiyoe": 0.6, "monet": 0.4}, strength=0.8)
+    """
+
+    numbers: nn.Parameter
+    """(styles, n_numbers): what makes each style, from `origin` on."""
+    origin: nn.Parameter
+    """(n_numbers,): that of style space, where the network gives the photo back, as well as it can."""
+
+    def _begin_styles(self, n_numbers: int) -> None:
+        self.numbers = nn.Parameter(0.002 * torch.randn(len(self.styles), n_numbers))
+        self.origin = nn.Parameter(torch.zeros(n_numbers))
+
+    # ---- painting ----
+    def stylize(
+        self,
+        image: ImageSource | Sequence[ImageSource],
+        style: Blend,
+        strength: float = 1.0,
+        preserve_color: bool = False,
+        max_pixels: int = 4_000_000,
+    ) -> Any:
+        """Turn a photo into a painting of the same size. See `ImageToImageModel.stylize`.
+
+        Args:
+            image: A picture or a list of pictures.
+            style: The name of a style, or a blend.
+            strength: 0 gives the photo back, 1 the painting. Between them the network paints with `strength` times
+                the style's numbers, and (1 - strength) of what it would change without a style is put back.
+            preserve_color: Keep the photo's colours.
+            max_pixels: The most that the network sees.
+
+        Raises:
+            ImageError: A picture cannot be read.
+            OptionError: There is no such style, or another argument is outside its range.
+        """
+        return self._stylize(image, strength, preserve_color, max_pixels, self.numbers_of(style)[None])
+
+    def _paint(self, photo: Image.Image, small: Image.Image, strength: float, numbers: torch.Tensor) -> Image.Image:
+        paint = super()._paint
+        if strength == 1.0:
+            return paint(photo, small, 1.0, numbers)
+        painting = paint(photo, small, 1.0, strength * numbers)
+        return add_difference(painting, photo, paint(photo, small, 1.0), 1 - strength)
+
+    def painter(self, style: Blend) -> "StylePainter":
+        """What paints in one style, or one blend, and is used like a generator that has but one.
+
+        Raises:
+            OptionError: There is no such style.
+        """
+        return StylePainter(self, style)
+
+    @property
+    def usage(self) -> str:
+        return f'model.stylize("photo.jpg", "{next(iter(self.styles), "NAME")}").save("painting.png")'
+
+    # ---- styles ----
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Names of the styles, in the order of `numbers`."""
+        return self.config.styles
+
+    @property
+    def n_numbers(self) -> int:
+        """How many numbers a style has."""
+        return self.origin.numel()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the shared weights in half precision, and so the same in whichever precision they are stored.
+
+        A style belongs to the network whose fingerprint it has. Which styles that one has besides does not matter.
+        """
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.state_dict().items()):
+            if name != "numbers":
+                digest.update(f"{name}{tuple(tensor.shape)}".encode())
+                digest.update(tensor.detach().half().cpu().contiguous().numpy().astype("<f2").tobytes())
+        return digest.hexdigest()
+
+    def numbers_of(self, style: Blend) -> torch.Tensor:
+        """The numbers of a style, or of a blend: the mean, by the weights given.
+
+        Returns:
+            (n_numbers,), without gradient.
+
+        Raises:
+            OptionError: There is no such style, or a weight is no number from 0, or all are 0.
+        """
+        blend = {style: 1.0} if isinstance(style, str) else style
+        if not isinstance(blend, Mapping) or not blend:
+            raise OptionError(f"a style is a name, or names with weights, not {style!r:.80}")
+        for weight in blend.values():
+            if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
+                raise OptionError(f"a weight in a blend is a number from 0, not {weight!r:.40}")
+        rows = [self._index(name) for name in blend]
+        weights = torch.tensor(list(blend.values()), dtype=torch.float64)
+        if not weights.sum() > 0:
+            raise OptionError("a blend needs a weight above 0")
+        weights = (weights / weights.sum()).to(self.numbers)
+        return weights @ self.numbers.detach()[rows]
+
+    def add_style(self, name: str, numbers: torch.Tensor | Sequence[float]) -> None:
+        """Add a style. The others stay as they are.
+
+        Args:
+            name: See `hfstyle.hub.wrong_name`.
+            numbers: (n_numbers,), finite.
+
+        Raises:
+            OptionError: The name is none or taken, or the numbers are not what they should be.
+        """
+        self._check_new(name)
+        numbers = _checked(numbers)
+        if len(numbers) != self.n_numbers:
+            raise OptionError(f"a style of this bank has {self.n_numbers:,} numbers, not {len(numbers):,}")
+        self._set_styles((*self.styles, name), torch.cat([self.numbers.detach(), numbers[None].to(self.numbers)]))
+
+    def remove_style(self, name: str) -> None:
+        """Forget a style.
+
+        Raises:
+            OptionError: There is none of that name.
+        """
+        kept = [row for row in range(len(self.styles)) if row != self._index(name)]
+        self._set_styles(tuple(self.styles[row] for row in kept), self.numbers.detach()[kept])
+
+    def rename_style(self, old: str, new: str) -> None:
+        """Give a style another name.
+
+        Raises:
+            OptionError: There is none of the old name, or the new one is none or taken.
+        """
+        row = self._index(old)
+        if new != old:
+            self._check_new(new)
+        styles = (*self.styles[:row], new, *self.styles[row + 1 :])
+        self.config = dataclasses.replace(self.config, styles=styles)
+
+    def style(self, name: str, **about: str) -> Style:
+        """One of the styles on its own, with texts about it. See `Style`.
+
+        Raises:
+            OptionError: There is no such style.
+        """
+        return Style(name, self.numbers[self._index(name)].clone(), self.fingerprint, about)
+
+    def save_style(self, name: str, path: str | os.PathLike, **about: str) -> None:
+        """Write a style into a file of some kilobytes. See `style` and `Style.save`."""
+        self.style(name, **about).save(path)
+
+    def load_style(self, source: str | os.PathLike | Style, name: str | None = None, **options: Any) -> str:
+        """Add a style from a file, a folder or the Hub.
+
+        Args:
+            source: See `Style.from_pretrained`, whose options it takes.
+            name: What to call it here; its own name where not given.
+
+        Returns:
+            The name that it has here.
+
+        Raises:
+            WeightsError: The file is no style, or one for another network.
+            OptionError: The name is none, or taken.
+            ModelNotFoundError: There is no such file, folder or repository.
+            HubError: The Hub refused or could not be reached.
+        """
+        style = source if isinstance(source, Style) else Style.from_pretrained(source, **options)
+        ours = self.fingerprint
+        if style.fingerprint != ours or len(style.numbers) != self.n_numbers:
+            raise WeightsError(
+                f"the style {style.name} belongs to another network (fingerprint {style.fingerprint[:12]}, this one "
+                f"has {ours[:12]}); load it into the bank that it was made with"
+            )
+        name = style.name if name is None else name
+        self.add_style(name, style.numbers)
+        return name
+
+    def _index(self, name: str) -> int:
+        if name not in self.styles:
+            raise OptionError(f"there is no style {name!r:.100} here; there are: {some(self.styles, 24) or 'none'}")
+        return self.styles.index(name)
+
+    def _check_new(self, name: str) -> None:
+        if wrong := wrong_name(name):
+            raise OptionError(f"a style needs a name: {wrong}")
+        if name in self.styles:
+            raise OptionError(f"there is a style {name} already; remove it first, or choose another name")
+
+    def _set_styles(self, styles: tuple[str, ...], numbers: torch.Tensor) -> None:
+        self.config = dataclasses.replace(self.config, styles=styles)
+        self.numbers = nn.Parameter(numbers, requires_grad=self.numbers.requires_grad)
+
+
+@dataclass(frozen=True)
+class StylePainter:
+    """One style, or one blend, of a network that has many: to be used like a generator that has but one."""
+
+    bank: StyledModel
+    style: Blend
+
+    def __post_init__(self) -> None:
+        self.bank.numbers_of(self.style)
+
+    def stylize(
+        self,
+        image: ImageSource | Sequence[ImageSource],
+        strength: float = 1.0,
+        preserve_color: bool = False,
+        max_pixels: int = 4_000_000,
+    ) -> Any:
+        """See `StyledModel.stylize`."""
+        return self.bank.stylize(image, self.style, strength, preserve_color, max_pixels)
+
+    @property
+    def device(self) -> torch.device:
+        return self.bank.device
+
+    def modules(self) -> Iterator[nn.Module]:
+        """The layers that a photo goes through."""
+        return self.bank.modules()
