@@ -3,8 +3,6 @@
 Every test leaves a picture of the page in tests/screenshots/, to be looked at.
 """
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,32 +30,6 @@ PATIENCE = 60 * SECONDS
 """How long to wait for a painting on a busy machine."""
 
 OpenPage = Callable[..., sync_api.Page]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        if os.environ.get("HFSTYLE_REQUIRE_BROWSER") == "1":
-            pytest.fail("Chromium is not installed, and HFSTYLE_REQUIRE_BROWSER is set")
-        pytest.skip("Chromium is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
-            ],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

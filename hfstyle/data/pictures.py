@@ -135,7 +135,7 @@ def thumbnail(picture: Image.Image) -> np.ndarray:
 def open_pictures(
     source: str | os.PathLike,
     *,
-    split: str = "train",
+    split: str | None = "train",
     domain: Literal["A", "B"] | None = None,
     column: str | None = None,
     subset: str | None = None,
@@ -155,7 +155,8 @@ def open_pictures(
             Hub (`"owner/name"`) of picture files, of Parquet files (through `datasets`), or of one zip. What looks
             like a path, or is a `Path`, and does not exist is never asked of the Hub.
         split: "train", "test" or "val": what lies below folders of that name, or the Hub's split. A source without
-            such folders is all for training; what lies below a folder `test` or `val` never is.
+            such folders is all for training; what lies below a folder `test` or `val` never is. `None`: all that is
+            there.
         domain: "A" or "B", where the source holds both: folders `trainA` and `trainB`, Hub splits of these names, or
             columns such as `imageA` and `imageB`. Ignored where it holds one.
         column: Column of a table on the Hub; the only one with pictures, or that of the domain, where not given.

@@ -2,9 +2,7 @@
 
 import contextlib
 import logging
-import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +14,7 @@ from accelerate.tracking import get_available_trackers
 from accelerate.utils import DistributedType, GradientAccumulationPlugin
 
 from hfstyle.errors import MissingExtraError, OptionError
+from hfstyle.machine import cores
 from hfstyle.training.config import TrainConfig
 
 PLAIN = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
@@ -76,23 +75,6 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     return accelerator
-
-
-def cores() -> int:
-    """The cores that this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def peak_memory(device: torch.device) -> int | None:
-    """The most memory that this process has taken so far, in bytes: of the GPU where there is one; None if unknown."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_reserved(device)
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 @contextlib.contextmanager
