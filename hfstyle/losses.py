@@ -1,6 +1,6 @@
 """Losses as pure functions, each with its formula and where it comes from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -9,13 +9,19 @@ import torch.nn.functional as F
 GANLoss = Literal["lsgan", "log", "hinge"]
 
 
-def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, kind: GANLoss = "lsgan") -> torch.Tensor:
+def discriminator_loss(
+    real: torch.Tensor | Sequence[torch.Tensor], fake: torch.Tensor | Sequence[torch.Tensor], kind: GANLoss = "lsgan"
+) -> torch.Tensor:
     """What a discriminator minimises, given its outputs on real pictures and on imitations. Returns a scalar.
 
     - `lsgan`: ½ E[(D(x) - 1)²] + ½ E[D(G(z))²] (Mao et al. 2017, arXiv:1611.04076, eq. 9; as in CycleGAN)
     - `log`: -½ E[log σ(D(x))] - ½ E[log(1 - σ(D(G(z))))] (Goodfellow et al. 2014, arXiv:1406.2661, eq. 1)
     - `hinge`: ½ E[max(0, 1 - D(x))] + ½ E[max(0, 1 + D(G(z)))] (Lim & Ye 2017, arXiv:1705.02894)
+
+    Of a discriminator with several outputs, for layers or scales, each counts alike.
     """
+    if not isinstance(real, torch.Tensor):
+        return torch.stack([discriminator_loss(*both, kind) for both in zip(real, fake, strict=True)]).mean()
     real, fake = full_precision(real), full_precision(fake)
     if kind == "lsgan":
         return 0.5 * ((real - 1).square().mean() + fake.square().mean())
@@ -24,13 +30,17 @@ def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, kind: GANLoss = "
     return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())
 
 
-def generator_loss(fake: torch.Tensor, kind: GANLoss = "lsgan") -> torch.Tensor:
+def generator_loss(fake: torch.Tensor | Sequence[torch.Tensor], kind: GANLoss = "lsgan") -> torch.Tensor:
     """What a generator minimises, given the discriminator's outputs on its pictures. Returns a scalar.
 
     - `lsgan`: E[(D(G(z)) - 1)²]
     - `log`: -E[log σ(D(G(z)))], the non-saturating form that Goodfellow et al. recommend
     - `hinge`: -E[D(G(z))]
+
+    Of a discriminator with several outputs, each counts alike.
     """
+    if not isinstance(fake, torch.Tensor):
+        return torch.stack([generator_loss(one, kind) for one in fake]).mean()
     fake = full_precision(fake)
     if kind == "lsgan":
         return (fake - 1).square().mean()

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,12 +26,17 @@ def to_float64(trainer: Trainer) -> None:
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
-    terms = trainer.method.feature_terms
+    method = trainer.method
+    terms = method.feature_terms
     if terms.network is not None:
         terms.network.double()
         terms.style = {name: gram.double() for name, gram in terms.style.items()}
-    backward = trainer.method.backward
-    trainer.method.backward = lambda images, *rest: backward([image.double() for image in images], *rest)
+    backward = method.backward
+
+    def in_float64(images: list[torch.Tensor], *rest: Any) -> dict[str, torch.Tensor]:
+        return backward([image.double() if image.is_floating_point() else image for image in images], *rest)
+
+    method.backward = in_float64
 
 
 def main(out: Path, options: dict[str, dict]) -> None:

@@ -8,7 +8,7 @@ from test_images import gradient
 
 from hfstyle.data.augment import Augmentation
 from hfstyle.data.pictures import open_pictures
-from hfstyle.data.streams import PictureStream, StepSampler
+from hfstyle.data.streams import PictureStream, StepSampler, StyledStream
 from hfstyle.errors import DataError
 from hfstyle.images import to_tensor
 
@@ -145,3 +145,24 @@ def test_a_pair_is_changed_alike():
     for seed in range(10):
         a, b = augment.pair(picture, picture.copy(), np.random.default_rng(seed))
         assert torch.equal(a, b) and torch.equal(a, augment(picture, np.random.default_rng(seed)))
+
+
+def test_styles_take_turns_however_many_pictures_they_have():
+    """Each sample holds a photo, a style's number and a picture of that style; the same whenever it is asked for."""
+    photos = [gradient(size=(40, 40))] * 3
+    shades = {0: [Image.new("RGB", (40, 40), (200, 0, 0))] * 7, 1: [Image.new("RGB", (40, 40), (0, 200, 0))] * 2,
+              2: [Image.new("RGB", (40, 40), (0, 0, 200))]}  # fmt: skip
+    augment = Augmentation(32, (32, 40))
+    stream = StyledStream(5, *((pictures, augment) for pictures in (photos, *shades.values())))
+    orders = set()
+    for first in range(0, 30, 3):
+        turns = []
+        for n in range(first, first + 3):
+            number, photo, style, painting = stream[n]
+            assert number == n and photo.shape == painting.shape == (3, 32, 32)
+            assert painting.mean((1, 2)).argmax() == style, "the picture is not of the style"
+            assert torch.equal(painting, stream.style(n)) and torch.equal(stream[n][3], painting)
+            turns.append(int(style))
+        assert sorted(turns) == [0, 1, 2]
+        orders.add(tuple(turns))
+    assert len(orders) > 2, "the same styles would always meet in a batch"

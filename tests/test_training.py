@@ -18,10 +18,12 @@ from PIL import Image
 from safetensors.torch import load_file
 from toy_training import ROOT, assert_same_run, given, kill_and_resume, launch, make_pictures, options, weights
 
-from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator, Pix2PixGenerator
+from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator, Pix2PixGenerator, StyleBankGenerator
+from hfstyle.discriminators import FeatureDiscriminator
 from hfstyle.errors import CheckpointError, DataError, OptionError
 from hfstyle.losses import discriminator_loss, generator_loss, l1_loss
 from hfstyle.training.adversary import ImagePool
+from hfstyle.training.bank import Bank
 from hfstyle.training.checkpoints import checkpoints
 from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.cut import CUT
@@ -59,15 +61,22 @@ def test_one_step_leaves_a_whole_model(method, pictures, tmp_path):
     if method == "dcgan":
         assert model.generate(2)[1].size == (32, 32)
     else:
-        assert isinstance(model, Pix2PixGenerator if method == "pix2pix" else CycleGANGenerator)
-        assert model.stylize(Image.new("RGB", (50, 30))).size == (50, 30)
+        classes = {"pix2pix": Pix2PixGenerator, "bank": StyleBankGenerator}
+        assert isinstance(model, classes.get(method, CycleGANGenerator))
+        style = ["waves"] if method == "bank" else []
+        assert model.stylize(Image.new("RGB", (50, 30)), *style).size == (50, 30)
     if method == "cyclegan":
         assert isinstance(AutoModel.from_pretrained(tmp_path / "run", subfolder="reverse"), CycleGANGenerator)
     judge = AutoModel.from_pretrained(tmp_path / "run", subfolder="discriminator")
-    beside = {"condition": Image.new("RGB", (64, 64))} if method == "pix2pix" else {}
+    beside = {"pix2pix": {"condition": Image.new("RGB", (64, 64))}, "bank": {"style": "waves"}}.get(method, {})
     assert 0 <= judge.score(Image.new("RGB", (64, 64)), **beside).value <= 1
     card = (tmp_path / "run" / "README.md").read_text()
-    pictures_said = {"pix2pix": "6 pairs", "dcgan": "6 pictures"}.get(method, "6 photographs and 6 paintings")
+    said = {
+        "pix2pix": "6 pairs",
+        "dcgan": "6 pictures",
+        "bank": "6 photographs and paintings in 2 styles: 6 waves, 6 noise",
+    }
+    pictures_said = said.get(method, "6 photographs and 6 paintings")
     assert "library_name: hfstyle" in card and pictures_said in card
     assert f"accelerate launch train.py {method} " in card
     assert str(pictures) not in card, "a path of the user's machine in the card"
@@ -75,7 +84,7 @@ def test_one_step_leaves_a_whole_model(method, pictures, tmp_path):
     sheet = Image.open(tmp_path / "run" / "samples" / "step-0000001.jpg")
     assert sheet.width > 256
     shown = Image.open(tmp_path / "run" / "samples.jpg")
-    assert "](samples.jpg)" in card and (method == "dcgan" or shown.height < sheet.height)
+    assert "](samples.jpg)" in card and (method == "dcgan" or shown.height / shown.width < sheet.height / sheet.width)
     record = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
     measures = {"eval_kid"} | {"cyclegan": {"eval_cycle", "cycle"}, "pix2pix": {"eval_l1", "l1"}}.get(method, set())
     assert record["step"] == 1 and {"adversarial", "discriminator"} | measures <= record.keys()
@@ -379,12 +388,13 @@ def test_every_method_goes_on_from_the_small_folder_alone(method, pictures, tmp_
     before = Trainer(method, config(pictures, tmp_path / "a", method, max_steps=2, ema=0))
     before.train()
     before.method.save_pretrained(before.networks, tmp_path / "small", card="", dtype=torch.float16)
-    size = {"image_size": 32} if method is DCGAN else {"margin": 16} if method is not Pix2Pix else {"n_downs": 2}
+    sizes = {DCGAN: {"image_size": 32}, Pix2Pix: {"n_downs": 2}, Bank: {"n_blocks": 1}}
+    size = sizes.get(method, {"margin": 16})
     more = {"n_downs": 3} if method is Pix2Pix else {}  # the architecture is that of the model
     after = Trainer(method, config(pictures, tmp_path / "b", method, init_from=str(tmp_path / "small"), **more))
     assert size.items() <= after.networks["generator"].config.to_dict().items()
     kept = set(after.networks) - {"projector"}  # CUT's, which belongs to the loss
-    assert len(kept) == (4 if method is CycleGAN else 2)
+    assert len(kept) == {CycleGAN: 4, Bank: 3}.get(method, 2)
     for name in kept:
         for one, other in zip(before.networks[name].parameters(), after.networks[name].parameters(), strict=True):
             assert torch.equal(one.half().float(), other)
@@ -416,7 +426,7 @@ def test_training_is_pushed_to_the_hub(pictures, tmp_path, hub, monkeypatch, cap
     assert torch.equal(pulled.head[1].weight, first.head[1].weight)
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize("method", [method for method in METHODS.values() if method is not Bank], ids=lambda m: m.name)
 def test_it_learns(method, pictures, tmp_path):
     """In sixty steps a tiny network makes pictures in the paintings' colour, which the photos do not have."""
     more = {"lambda_identity": 0.1} if method is CycleGAN else {}
@@ -430,10 +440,33 @@ def test_it_learns(method, pictures, tmp_path):
     assert term is None or lines[-1][term] < 0.8 * lines[0][term]
 
 
+def test_a_bank_learns_first_photos_and_then_styles(pictures, tmp_path):
+    """As the recipe: first it gives pictures back; from there, one style keeps their blue and the other loses it."""
+    blue = pictures / "paintings"
+    none = dict.fromkeys(("lambda_adversarial", "lambda_features", "lambda_gram", "lambda_content", "lambda_tv"), 0.0)
+    run = {"source": blue, "ngf": 8, "ema": 0.9}
+    Trainer(Bank, config(pictures, tmp_path / "a", Bank, max_steps=100, lr=3e-3, **run, **none)).train()
+    line = (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()[-1]
+    assert json.loads(line)["photo"] < 0.2 and "gram" not in line
+    run |= {"init_from": str(tmp_path / "a")}
+    Trainer(Bank, config(pictures, tmp_path / "b", Bank, max_steps=60, lr=2e-3, **run)).train()
+
+    def blueness(style, **options):
+        painted = AutoModel.from_pretrained(tmp_path / "b").stylize(blue / "0.png", style, **options)
+        red, _, blue_ = np.asarray(painted, float).mean((0, 1))
+        return blue_ - red
+
+    assert blueness("waves") > 50 > 30 > blueness("noise")
+    assert blueness("noise") < blueness("noise", strength=0.5) < blueness("waves")
+    between = blueness({"noise": 0.5, "waves": 0.5})
+    assert blueness("noise") < between < blueness("waves")
+
+
 NOISY = {
     "cyclegan": {"cycle_noise": 0.1},
     "cut": {"fast": True},
-    "stylegram": {},
+    "stylegram": {"lambda_features": 0.5},
+    "bank": {},
     "pix2pix": {"dropout": False},
     "dcgan": {"lambda_gram": 0.5},
 }
@@ -530,13 +563,54 @@ def test_gram_and_content_terms(pictures, tmp_path):
     assert record["gram"] > 0 and record["content"] > 0
     stream = trainer.material.stream
     photo, painting = (image[None] for image in stream[0][1:])
-    terms = FeatureTerms(2.0, 0.5, stream, trainer.accelerator)
-    unpainted, copied = terms(photo, photo), terms(painting, photo)
+
+    def terms(painted, **weights):
+        terms = FeatureTerms(config(pictures, tmp_path, **weights), stream, trainer.accelerator)
+        return terms.losses(terms.features(painted), photo)
+
+    both = {"lambda_gram": 2.0, "lambda_content": 0.5}
+    unpainted, copied = terms(photo, **both), terms(painting, **both)
     assert unpainted["content"] == 0 and copied["gram"] < unpainted["gram"] / 2
     assert record["gram"] == pytest.approx(unpainted["gram"].item(), rel=2)
-    assert FeatureTerms(0.0, 0.0, stream, trainer.accelerator)(photo, photo) == {}
-    single = FeatureTerms(1.0, 0.0, stream, trainer.accelerator)(photo, photo)
+    assert terms(photo) == {}
+    single = terms(photo, lambda_gram=1.0)
     assert list(single) == ["gram"] and single["gram"] * 2 == pytest.approx(unpainted["gram"].item(), rel=0.02)
+
+
+@pytest.mark.parametrize("method", [StyleGram, Bank], ids=lambda method: method.name)
+def test_a_discriminator_of_features_learns_to_tell_paintings_from_photos(method, pictures, tmp_path):
+    """And is kept with the model, so that a training can go on from it."""
+    run = {"max_steps": 40, "lr": 1e-6, "lr_discriminator": 2e-3, "ema": 0, "lambda_features": 0.5}
+    Trainer(method, config(pictures, tmp_path / "a", method, **run)).train()
+    lines = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["discriminator_features"] < 0.6 * lines[0]["discriminator_features"]
+    kept = FeatureDiscriminator.from_pretrained(tmp_path / "a", subfolder="discriminator/features")
+    again = Trainer(method, config(pictures, tmp_path / "b", method, **run, init_from=str(tmp_path / "a")))
+    started = again.networks["feature_discriminator"].state_dict()
+    assert all(torch.equal(started[name], value) for name, value in kept.state_dict().items())
+    assert "feature_discriminator" not in Trainer(CUT, config(pictures, tmp_path / "c", CUT)).networks
+
+
+def test_a_bank_goes_on_with_other_styles(pictures, tmp_path):
+    """Styles that both know are taken over by name, those that are new start as the photo; the order is free."""
+    Trainer(Bank, config(pictures, tmp_path / "a", Bank, max_steps=3, ema=0)).train()
+    before = AutoModel.from_pretrained(tmp_path / "a")
+    styles = [f"new={pictures / 'paintings'}", f"noise={pictures / 'photos'}"]
+    run = {"styles": styles, "init_from": str(tmp_path / "a"), "max_steps": 1}
+    trainer = Trainer(Bank, config(pictures, tmp_path / "b", Bank, **run))
+    bank, judge = trainer.networks["generator"], trainer.networks["discriminator"]
+    assert bank.config.styles == judge.config.styles == ("new", "noise")
+    assert torch.equal(bank.numbers[1], before.numbers[1])
+    assert bank.numbers[0].abs().max() < 0.02 < before.numbers.abs().max() + 1
+    kept = AutoModel.from_pretrained(tmp_path / "a", subfolder="discriminator")
+    assert torch.equal(judge.embedding.weight[1], kept.embedding.weight[1])
+    trainer.train()
+    with pytest.raises(OptionError, match="NAME=PICTURES"):
+        Trainer(Bank, config(pictures, tmp_path / "c", Bank, styles=["monet"]))
+    with pytest.raises(OptionError, match="twice"):
+        Trainer(Bank, config(pictures, tmp_path / "c", Bank, styles=["a=b", "a=c"]))
+    with pytest.raises(OptionError, match="lies in the folder of --styles waves"):
+        Trainer(Bank, config(pictures, pictures / "paintings" / "run", Bank))
 
 
 def test_the_average_is_what_is_saved(pictures, tmp_path):

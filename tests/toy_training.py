@@ -32,6 +32,7 @@ OWN = {
     "cyclegan": RESNET,
     "cut": RESNET,
     "stylegram": RESNET,
+    "bank": {"source": "photos", "styles": ["waves=paintings", "noise=photos"], "n_blocks": 1},
     "pix2pix": {"source": "pairs", "n_downs": 2},
     "dcgan": {"target": "paintings", "batch_size": 4},
 }
@@ -59,16 +60,17 @@ def make_pictures(folder: Path) -> Path:
 
 def given(method: str, pictures) -> dict:
     """The options of a tiny training."""
-    return {
-        name: pictures / value if name in ("source", "target") else value
-        for name, value in (TINY | OWN[method]).items()
-    }
+    found = TINY | OWN[method]
+    found |= {name: pictures / found[name] for name in ("source", "target") if name in found}
+    if "styles" in found:
+        found["styles"] = [style.replace("=", f"={pictures}/") for style in found["styles"]]
+    return found
 
 
 def options(method: str, pictures, output, *more: str) -> list[str]:
     words = ["--output", str(output)]
     for name, value in given(method, pictures).items():
-        words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, tuple) else [value])]
+        words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, (tuple, list)) else [value])]
     return [*words, *more]
 
 
@@ -112,10 +114,15 @@ def kill_and_resume(method: str, pictures: Path, folder: Path, kills: int) -> in
     end. Returns how many processes were killed.
     """
     steps = 10 + 10 * kills
-    run = ["--max-steps", str(steps), "--checkpoint-every", "3", "--sample-every", "7", "--pool-size", "5"]
+    run = ["--max-steps", str(steps), "--checkpoint-every", "3", "--sample-every", "7"]
     run += ["--eval-every", "9", "--eval-samples", "8", "--num-workers", "2" if method == "pix2pix" else "0"]
     run += ["--diffaugment", "translation,cutout"]
-    run += {"cyclegan": ["--cycle-noise", "0.1"], "cut": ["--fast"], "dcgan": ["--lambda-gram", "0.5"]}.get(method, [])
+    run += ["--pool-size", "5"] if method != "bank" else []
+    run += {
+        "cyclegan": ["--cycle-noise", "0.1", "--lambda-features", "0.5"],
+        "cut": ["--fast"],
+        "dcgan": ["--lambda-gram", "0.5"],
+    }.get(method, [])
     launch(method, pictures, folder / "undisturbed", *run)
     output = folder / "killed"
     command = [*LAUNCH, method, *options(method, pictures, output, *run, "--resume", "latest")]

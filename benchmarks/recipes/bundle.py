@@ -14,7 +14,7 @@ import torch
 from hfstyle import AutoModel
 
 ROOT = Path(__file__).parents[2]
-RESTART = ("", "reverse", "discriminator", "reverse/discriminator")
+RESTART = ("", "reverse", "discriminator", "reverse/discriminator", "discriminator/features")
 BUNDLED = ("", "discriminator")
 
 

@@ -46,6 +46,37 @@ class PictureStream(Dataset):
         return cropped if isinstance(cropped, tuple) else (cropped,)
 
 
+class StyledStream(PictureStream):
+    """Photos, and pictures of several styles that take turns: in any `len(styles)` samples from a multiple of that on,
+    each style once, in an order drawn anew, however many pictures each has.
+
+    A sample is n, a photo, the number of the style as an int64 tensor without dimensions, and a picture of that style.
+
+    Args:
+        seed: Decides order and augmentation.
+        domains: Photographs, then the pictures of each style; and how they are cropped.
+    """
+
+    def __init__(self, seed: int, *domains: tuple[Sequence[Any], Crop]):
+        super().__init__(seed, *domains)
+        self.styles = len(domains) - 1
+
+    def __getitem__(self, n: int) -> tuple[int | torch.Tensor, ...]:
+        return n, *self._sample(n, 0), torch.tensor(self.turn(n)), self.style(n)
+
+    def turn(self, n: int) -> int:
+        """The number of the n-th sample's style."""
+        time_round, place = divmod(n, self.styles)
+        return int(np.random.default_rng((self.seed, time_round)).permutation(self.styles)[place])
+
+    def style(self, n: int) -> torch.Tensor:
+        return self.picture_of(self.turn(n), n // self.styles)
+
+    def picture_of(self, style: int, n: int) -> torch.Tensor:
+        """The n-th picture of a style: float32 (3, crop, crop) in [-1, 1]."""
+        return self._sample(n, 1 + style)[-1]
+
+
 class StepSampler(torch.utils.data.Sampler[int]):
     """Numbers of the samples that one of several processes sees, batch after batch.
 

@@ -22,9 +22,12 @@ class Adversary:
         self.pool = ImagePool(pool_size)
         self.diffaugment = diffaugment
 
-    def generator_loss(self, discriminator: nn.Module, fake: torch.Tensor, noise: Noise) -> torch.Tensor:
-        """How far the discriminator is from taking the fakes for real."""
-        return generator_loss(discriminator(diff_augment(fake, self.diffaugment, noise)), self.gan_loss)
+    def generator_loss(
+        self, discriminator: nn.Module, fake: torch.Tensor, noise: Noise, styles: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """How far the discriminator, one that is told the `styles` where given, is from taking the fakes for real."""
+        told = () if styles is None else (styles,)
+        return generator_loss(discriminator(diff_augment(fake, self.diffaugment, noise), *told), self.gan_loss)
 
     def discriminator_loss(
         self,
@@ -33,14 +36,19 @@ class Adversary:
         fake: torch.Tensor,
         noise: Noise,
         photos: torch.Tensor | None = None,
+        styles: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """How badly the discriminator tells real from fake, and from photos; no gradient goes into the fakes."""
+        """How badly the discriminator tells real from fake, and from photos; no gradient goes into the fakes.
+
+        One that is told the `styles` is shown neither photos nor fakes of the past, which are of other styles.
+        """
         fakes = torch.cat([self.pool.exchange(fake.detach(), noise), *([] if photos is None else [photos])])
         if any(isinstance(module, nn.BatchNorm2d) for module in discriminator.modules()):
             # Statistics over real and fake together would tell the discriminator which is which.
             on_real, on_fake = (discriminator(diff_augment(x, self.diffaugment, noise)) for x in (real, fakes))
         else:
-            outputs = discriminator(diff_augment(torch.cat([real, fakes]), self.diffaugment, noise))
+            told = () if styles is None else (styles.repeat(2),)
+            outputs = discriminator(diff_augment(torch.cat([real, fakes]), self.diffaugment, noise), *told)
             on_real, on_fake = outputs[: len(real)], outputs[len(real) :]
         return discriminator_loss(on_real, on_fake, self.gan_loss)
 
@@ -86,6 +94,8 @@ def init_weights(network: nn.Module, norms: bool = False) -> nn.Module:
             nn.init.normal_(module.weight, 0.0, 0.02)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, 0.0, 0.02)
         elif norms and isinstance(module, (nn.BatchNorm2d, nn.InstanceNorm2d)) and module.weight is not None:
             nn.init.normal_(module.weight, 1.0, 0.02)
     return network

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tyro.conf import Suppress
+
 from hfstyle.errors import OptionError
 from hfstyle.hub import REPO_ID
 from hfstyle.training.diffaugment import check_policy
@@ -187,14 +189,23 @@ class PictureConfig(TrainConfig):
     color,translation,cutout."""
     lambda_tv: float = 0.0
     """Weight of the total variation of the pictures made; a little calms flat areas."""
+    lambda_features: float = 0.0
+    """Weight of the loss of another discriminator, which looks at VGG16 features (after Sauer et al. 2021, "Projected
+    GANs"): from few pictures it learns shapes and textures; around 0.5 where it is used."""
     lambda_gram: float = 0.0
     """Weight of the Gram-matrix style loss on VGG16 features (Gatys et al. 2016); around 1 where it is used."""
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Where the pictures come from that are learnt from, by the option that says so."""
+        given = {"source": getattr(self, "source", None), "target": self.target}
+        return {option: str(source) for option, source in given.items() if source is not None}
 
     def check(self) -> None:
         super().check()
         self._at_least(32, "crop")
         self._at_least(1, "limit")
-        self._at_least(0, "lambda_gram", "lambda_tv", "pool_size")
+        self._at_least(0, "lambda_features", "lambda_gram", "lambda_tv", "pool_size")
         check_policy(self.diffaugment)
         self._at_most(1, "inner_crop", "aspect_jitter", "color_jitter")
         low, high = self.resize
@@ -250,3 +261,31 @@ class UnpairedConfig(TranslationConfig):
         if self.crop % 4:
             raise OptionError(f"--crop must be a multiple of 4, which generators halve twice, not {self.crop}")
         super().check()
+
+
+@dataclass(kw_only=True)
+class StyledConfig(TranslationConfig):
+    """Options of the methods that learn many styles at once."""
+
+    styles: list[str]
+    """The styles, each as NAME=PICTURES, where PICTURES is a folder, a zip, or a data set on the Hub (owner/name)."""
+    target: Suppress[None] = None
+    pool_size: Suppress[int] = 0
+
+    @property
+    def sources(self) -> dict[str, str]:
+        return super().sources | {f"styles {name}": source for name, source in self.pictures_of.items()}
+
+    @property
+    def pictures_of(self) -> dict[str, str]:
+        """The source of each style's pictures, by its name."""
+        parts = [style.partition("=") for style in self.styles]
+        for given, (name, _, source) in zip(self.styles, parts, strict=True):
+            if not (name and source):
+                raise OptionError(f"--styles takes NAME=PICTURES, such as monet=paintings/monet, not {given!r:.100}")
+        return {name: source for name, _, source in parts}
+
+    def check(self) -> None:
+        super().check()
+        if len(self.pictures_of) < len(self.styles):
+            raise OptionError("--styles names a style twice")

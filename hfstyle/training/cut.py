@@ -16,7 +16,6 @@ from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.material import unpaired
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
-from hfstyle.training.perceptual import FeatureTerms
 from hfstyle.training.start import start_discriminator, start_resnet
 
 
@@ -70,13 +69,13 @@ class CUT(Method):
             "generators": [*generator.parameters(), *projector.parameters()],
             "discriminators": [*discriminator.parameters()],
         }
-        self.feature_terms = FeatureTerms(config.lambda_gram, config.lambda_content, stream, accelerator)
+        self.add_feature_terms(stream)
         self.paintings = Adversary(config.gan_loss, config.pool_size, config.diffaugment)
         self.pools = {"paintings": self.paintings.pool}
 
     def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
         c = self.config
-        generator, discriminator, _ = self.networks.values()
+        generator, discriminator, *_ = self.networks.values()
         photos, paintings = images
 
         set_requires_grad(False, discriminator)
@@ -94,19 +93,21 @@ class CUT(Method):
             losses["nce"] = losses["nce"] / 2
         if c.lambda_tv:
             losses["total_variation"] = c.lambda_tv * total_variation(fakes)
-        losses |= self.feature_terms(fakes, photos)  # texture of the paintings, content of the photo
+        features = self.feature_terms.features(fakes)
+        losses |= self.feature_terms.losses(features, photos)  # texture of the paintings, content of the photo
         self.accelerator.backward(sum(losses.values()) * share)
 
         set_requires_grad(True, discriminator)
-        losses["discriminator"] = self.paintings.discriminator_loss(
+        judged = self.feature_terms.discriminator_losses(features, paintings)
+        judged["discriminator"] = self.paintings.discriminator_loss(
             discriminator, paintings, fakes, noise, photos if c.photo_negatives else None
         )
-        self.accelerator.backward(losses["discriminator"] * share)
-        return {name: loss.detach() for name, loss in losses.items()}
+        self.accelerator.backward(sum(judged.values()) * share)
+        return {name: loss.detach() for name, loss in (losses | judged).items()}
 
     def _nce(self, output: torch.Tensor, source: torch.Tensor, noise: Noise) -> torch.Tensor:
         c = self.config
-        generator, _, projector = self.networks.values()
+        generator, projector = self.networks["generator"], self.networks["projector"]
         size = len(output)
         if c.fast:
             # Half of the queries are mirrored, so that features follow the content and not the place.

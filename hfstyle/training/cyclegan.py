@@ -17,7 +17,6 @@ from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.material import unpaired
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
-from hfstyle.training.perceptual import FeatureTerms
 from hfstyle.training.start import start_discriminator, start_resnet, start_reverse_resnet
 
 
@@ -71,7 +70,7 @@ class CycleGAN(Method):
             "generators": [*generator.parameters(), *reverse_generator.parameters()],
             "discriminators": [*discriminator.parameters(), *reverse_discriminator.parameters()],
         }
-        self.feature_terms = FeatureTerms(config.lambda_gram, config.lambda_content, stream, accelerator)
+        self.add_feature_terms(stream)
         self.paintings, self.photos = (
             Adversary(config.gan_loss, config.pool_size, config.diffaugment) for _ in range(2)
         )
@@ -84,7 +83,7 @@ class CycleGAN(Method):
         discriminators learn from the very pictures that the generators just had to fool them with.
         """
         c = self.config
-        generator, reverse_generator, discriminator, reverse_discriminator = self.networks.values()
+        generator, reverse_generator, discriminator, reverse_discriminator, *_ = self.networks.values()
         photos, paintings = images
 
         # ---- generators, one direction after the other: the sum of their gradients is that of both together, and only
@@ -107,9 +106,11 @@ class CycleGAN(Method):
             losses["identity"] = c.lambda_cycle * c.lambda_identity * l1_loss(same_paintings[0], paintings)
         if c.lambda_tv:
             losses["total_variation"] = c.lambda_tv * total_variation(fake_paintings)
-        losses |= self.feature_terms(fake_paintings, photos)  # texture of the paintings, content of the photo
+        features = self.feature_terms.features(fake_paintings)
+        losses |= self.feature_terms.losses(features, photos)  # texture of the paintings, content of the photo
         self.accelerator.backward(sum(losses.values()) * share)
         fake_paintings = fake_paintings.detach()
+        features = {layer: value.detach() for layer, value in features.items()}
 
         inputs = torch.cat([paintings, photos]) if with_identity else paintings
         fake_photos, *same_photos = reverse_generator(inputs).split(size)
@@ -125,14 +126,15 @@ class CycleGAN(Method):
 
         # ---- discriminators
         set_requires_grad(True, discriminator, reverse_discriminator)
-        losses["discriminator"] = self.paintings.discriminator_loss(
+        judged = self.feature_terms.discriminator_losses(features, paintings)
+        judged["discriminator"] = self.paintings.discriminator_loss(
             discriminator, paintings, fake_paintings, noise, photos if c.photo_negatives else None
         )
-        losses["discriminator_reverse"] = self.photos.discriminator_loss(
+        judged["discriminator_reverse"] = self.photos.discriminator_loss(
             reverse_discriminator, photos, fake_photos, noise
         )
-        self.accelerator.backward((losses["discriminator"] + losses["discriminator_reverse"]) * share)
-        return {name: loss.detach() for name, loss in losses.items()}
+        self.accelerator.backward(sum(judged.values()) * share)
+        return {name: loss.detach() for name, loss in (losses | judged).items()}
 
     def _noisy(self, images: torch.Tensor, noise: Noise) -> torch.Tensor:
         if not self.config.cycle_noise:
@@ -159,8 +161,7 @@ class CycleGAN(Method):
     def save_pretrained(
         self, networks: dict[str, nn.Module], folder: Path, card: str | None, dtype: torch.dtype | None = None
     ) -> None:
-        """Write the generator at the top, the way back in `reverse/`, each one's discriminator in `discriminator/`."""
+        """Write, besides, the way back and its discriminator in `reverse/`."""
         networks["reverse_generator"].save_pretrained(folder / "reverse", dtype=dtype, card="")
-        networks["discriminator"].save_pretrained(folder / "discriminator", dtype=dtype, card="")
         networks["reverse_discriminator"].save_pretrained(folder / "reverse" / "discriminator", dtype=dtype, card="")
-        networks["generator"].save_pretrained(folder, dtype=dtype, card=card)
+        super().save_pretrained(networks, folder, card, dtype)

@@ -18,7 +18,6 @@ from hfstyle.training.config import PictureConfig
 from hfstyle.training.material import collection
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
-from hfstyle.training.perceptual import FeatureTerms
 from hfstyle.training.start import start_discriminator, start_generator
 
 SIDES = (32, 64, 128, 256)
@@ -82,13 +81,13 @@ class DCGAN(Method):
         self.latent_dim = generator.config.latent_dim
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
-        self.feature_terms = FeatureTerms(config.lambda_gram, 0.0, stream, accelerator)
+        self.add_feature_terms(stream)
         self.collection = Adversary(config.gan_loss, config.pool_size, config.diffaugment)
         self.pools = {"collection": self.collection.pool}
 
     def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
         c = self.config
-        generator, discriminator = self.networks.values()
+        generator, discriminator, *_ = self.networks.values()
         (pictures,) = images
 
         set_requires_grad(False, discriminator)
@@ -97,13 +96,15 @@ class DCGAN(Method):
         losses = {"adversarial": self.collection.generator_loss(discriminator, fakes, noise)}
         if c.lambda_tv:
             losses["total_variation"] = c.lambda_tv * total_variation(fakes)
-        losses |= self.feature_terms(fakes, pictures)  # texture of the collection
+        features = self.feature_terms.features(fakes)
+        losses |= self.feature_terms.losses(features, pictures)  # texture of the collection
         self.accelerator.backward(sum(losses.values()) * share)
 
         set_requires_grad(True, discriminator)
-        losses["discriminator"] = self.collection.discriminator_loss(discriminator, pictures, fakes, noise)
-        self.accelerator.backward(losses["discriminator"] * share)
-        return {name: loss.detach() for name, loss in losses.items()}
+        judged = self.feature_terms.discriminator_losses(features, pictures)
+        judged["discriminator"] = self.collection.discriminator_loss(discriminator, pictures, fakes, noise)
+        self.accelerator.backward(sum(judged.values()) * share)
+        return {name: loss.detach() for name, loss in (losses | judged).items()}
 
     def evaluate(
         self, networks: dict[str, nn.Module], images: list[torch.Tensor], noise: Noise

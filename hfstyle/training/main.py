@@ -9,6 +9,7 @@ from accelerate import PartialState
 
 from hfstyle.arguments import parse
 from hfstyle.errors import HfstyleError
+from hfstyle.training.bank import Bank
 from hfstyle.training.cut import CUT
 from hfstyle.training.cyclegan import CycleGAN
 from hfstyle.training.dcgan import DCGAN
@@ -17,7 +18,7 @@ from hfstyle.training.pix2pix import Pix2Pix
 from hfstyle.training.stylegram import StyleGram
 from hfstyle.training.trainer import Trainer, dry_run
 
-METHODS = {method.name: method for method in (CycleGAN, CUT, Pix2Pix, StyleGram, DCGAN)}
+METHODS = {method.name: method for method in (CycleGAN, CUT, Pix2Pix, StyleGram, Bank, DCGAN)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,9 +13,9 @@ from hfstyle.data.augment import Augmentation
 from hfstyle.data.duplicates import duplicates_in_a_line
 from hfstyle.data.pictures import PairedPictures, Pictures, open_pairs, open_pictures
 from hfstyle.data.sources import has_two_domains
-from hfstyle.data.streams import Crop, PictureStream, hold_back
+from hfstyle.data.streams import Crop, PictureStream, StyledStream, hold_back
 from hfstyle.errors import OptionError
-from hfstyle.training.config import PictureConfig, TranslationConfig, UnpairedConfig
+from hfstyle.training.config import PictureConfig, StyledConfig, TranslationConfig, UnpairedConfig
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +59,26 @@ def unpaired(config: UnpairedConfig, quiet: bool) -> Material:
     crops = (_augmentation(c), _augmentation(c, aspect_jitter=c.aspect_jitter))
     counts = f"{_count(photos, 'photograph')} and {_count(paintings, 'painting')}"
     return _material(c, [photos, paintings], crops, Augmentation(c.crop, c.resize, flip=False), counts)
+
+
+def styled(config: StyledConfig, quiet: bool) -> Material:
+    """Photos, and paintings of several styles."""
+    c = config
+    reading = _reading(c, quiet)
+    photos = open_pictures(c.source, domain="A", column=c.source_column, **reading)
+    styles = [
+        open_pictures(source, column=c.target_column, inner_crop=c.inner_crop, **reading)
+        for source in c.pictures_of.values()
+    ]
+    crop = _augmentation(c, aspect_jitter=c.aspect_jitter)
+    crops = (_augmentation(c), *(crop for _ in styles))
+    plain = Augmentation(c.crop, c.resize, flip=False)
+    counts = f"{_count(photos, 'photograph')} and paintings in {len(styles)} styles: " + ", ".join(
+        f"{len(pictures)} {name}" for name, pictures in zip(c.pictures_of, styles, strict=True)
+    )
+    material = _material(c, [photos, *styles], crops, plain, counts, StyledStream)
+    material.paintings = [material.held_back.domains[1 + style][0][0] for style in range(len(styles))]
+    return material
 
 
 def paired(config: TranslationConfig, quiet: bool) -> Material:
@@ -107,7 +127,12 @@ def _count(pictures: Pictures, what: str) -> str:
 
 
 def _material(
-    c: PictureConfig, domains: Sequence[Pictures | PairedPictures], crops: Sequence[Crop], plain: Crop, described: str
+    c: PictureConfig,
+    domains: Sequence[Pictures | PairedPictures],
+    crops: Sequence[Crop],
+    plain: Crop,
+    described: str,
+    stream: type[PictureStream] = PictureStream,
 ) -> Material:
     """Each domain split into what is learnt from and what is judged by; `plain` crops the latter."""
     for pictures in domains:
@@ -125,8 +150,8 @@ def _material(
     if getattr(c, "sample_photos", None) is not None:
         photos = spread(open_pictures(c.sample_photos, short_side=SAMPLE_SIDE, quiet=True), SAMPLES)
     return Material(
-        stream=PictureStream(c.seed, *zip(learnt, crops, strict=True)),
-        held_back=PictureStream(c.seed, *((pictures, plain) for pictures in judged)),
+        stream=stream(c.seed, *zip(learnt, crops, strict=True)),
+        held_back=stream(c.seed, *((pictures, plain) for pictures in judged)),
         photos=photos,
         paintings=paintings,
         described=described + (f", {kept} of them held back to judge by" if kept else ""),

@@ -11,9 +11,11 @@ from torch import nn
 
 from hfstyle.data.streams import PictureStream
 from hfstyle.training.adversary import ImagePool
-from hfstyle.training.config import TrainConfig
+from hfstyle.training.config import PictureConfig
 from hfstyle.training.material import Material
 from hfstyle.training.noise import Noise
+from hfstyle.training.perceptual import FeatureTerms
+from hfstyle.training.start import FEATURE_DISCRIMINATOR
 
 
 class Method(ABC):
@@ -22,7 +24,7 @@ class Method(ABC):
     A subclass sets the class variables, fills `networks` and `optimizers` in `__init__`, and writes `backward`.
     """
 
-    Config: ClassVar[type[TrainConfig]]
+    Config: ClassVar[type[PictureConfig]]
     """Its options; the docstring's first line is its help."""
     name: ClassVar[str]
     """`train.py NAME`."""
@@ -38,14 +40,21 @@ class Method(ABC):
     pools: dict[str, ImagePool]
     """Past fakes, saved in every checkpoint."""
 
-    def __init__(self, config: TrainConfig, accelerator: Accelerator, stream: PictureStream):
+    def __init__(self, config: PictureConfig, accelerator: Accelerator, stream: PictureStream):
         self.config = config
         self.accelerator = accelerator
         self.pools = {}
 
+    def add_feature_terms(self, stream: PictureStream) -> None:
+        """The terms on VGG16 features that the options ask for; what they learn with joins the networks."""
+        self.feature_terms = FeatureTerms(self.config, stream, self.accelerator)
+        self.networks |= self.feature_terms.networks
+        for network in self.feature_terms.networks.values():
+            self.optimizers["discriminators"] += network.parameters()
+
     @staticmethod
     @abstractmethod
-    def material(config: TrainConfig, quiet: bool) -> Material:
+    def material(config: PictureConfig, quiet: bool) -> Material:
         """The pictures that it learns from."""
 
     @abstractmethod
@@ -78,6 +87,8 @@ class Method(ABC):
     def save_pretrained(
         self, networks: dict[str, nn.Module], folder: Path, card: str | None, dtype: torch.dtype | None = None
     ) -> None:
-        """Write the generator at the top, its discriminator in `discriminator/`."""
+        """Write the generator at the top, its discriminator in `discriminator/`, that of features below it."""
+        if (judge := networks.get("feature_discriminator")) is not None:
+            judge.save_pretrained(folder / FEATURE_DISCRIMINATOR, dtype=dtype, card="")
         networks["discriminator"].save_pretrained(folder / "discriminator", dtype=dtype, card="")
         networks["generator"].save_pretrained(folder, dtype=dtype, card=card)

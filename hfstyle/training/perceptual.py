@@ -1,11 +1,19 @@
-"""The Gram-matrix style term and the feature content term, which any method can add."""
+"""The terms on VGG16 features, which any method can add: Gram-matrix style, feature content, a discriminator."""
+
+import functools
+from collections.abc import Callable, Mapping
 
 import torch
 from accelerate import Accelerator
+from torch import nn
 
-from hfstyle.data.streams import PictureStream
+from hfstyle.data.streams import PictureStream, StyledStream
+from hfstyle.discriminators import FeatureDiscriminator
 from hfstyle.features import VGG16Features
-from hfstyle.losses import content_loss, gram_loss, gram_matrix
+from hfstyle.losses import content_loss, discriminator_loss, generator_loss, gram_loss, gram_matrix
+from hfstyle.training.adversary import set_requires_grad
+from hfstyle.training.config import PictureConfig
+from hfstyle.training.start import start_feature_discriminator
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 CONTENT_LAYER = "relu3_3"
@@ -14,43 +22,93 @@ REFERENCE_CROPS = 64
 
 
 class FeatureTerms:
-    """Losses on VGG16 features of painted photos: near the paintings in texture, near the photo in content.
+    """Losses on VGG16 features of painted photos: near the paintings in texture, near the photo in content, and for
+    one of the paintings in the eyes of a discriminator that looks at nothing else.
 
-    The style is the mean of the Gram matrices of the first `REFERENCE_CROPS` paintings of the stream, so it is the
-    same after a resume.
+    The style is the mean of the Gram matrices of the first `REFERENCE_CROPS` paintings of the stream, or of each of
+    its styles, so it is the same after a resume.
 
     Args:
-        lambda_gram: Weight of the style term; 0 leaves it out.
-        lambda_content: Weight of the content term; 0 leaves it out.
+        config: Its `lambda_gram`, `lambda_content` and `lambda_features` are the weights; 0 leaves a term out.
         stream: Where the paintings come from.
     """
 
-    def __init__(self, lambda_gram: float, lambda_content: float, stream: PictureStream, accelerator: Accelerator):
-        self.lambda_gram = lambda_gram
-        self.lambda_content = lambda_content
+    def __init__(self, config: PictureConfig, stream: PictureStream, accelerator: Accelerator):
         self.accelerator = accelerator
-        layers = {*(STYLE_LAYERS if lambda_gram else ()), *((CONTENT_LAYER,) if lambda_content else ())}
+        self.lambda_gram = config.lambda_gram
+        self.lambda_content = getattr(config, "lambda_content", 0.0)
+        self.lambda_features = config.lambda_features
+        self.discriminator = start_feature_discriminator(config) if self.lambda_features else None
+        layers = {
+            *(STYLE_LAYERS if self.lambda_gram else ()),
+            *((CONTENT_LAYER,) if self.lambda_content else ()),
+            *(FeatureDiscriminator.LAYERS if self.discriminator else ()),
+        }
         self.network = VGG16Features(sorted(layers)).to(accelerator.device) if layers else None
         self.style: dict[str, torch.Tensor] = {}
-        if lambda_gram:
-            with torch.no_grad():
-                for n in range(REFERENCE_CROPS):
-                    painting = stream.style(n).unsqueeze(0).to(accelerator.device)
-                    for name, value in self.network(painting, STYLE_LAYERS).items():
-                        self.style[name] = self.style.get(name, 0) + gram_matrix(value)[0] / REFERENCE_CROPS
+        if self.lambda_gram and isinstance(stream, StyledStream):
+            styles = [self._mean_grams(functools.partial(stream.picture_of, n)) for n in range(stream.styles)]
+            self.style = {layer: torch.stack([grams[layer] for grams in styles]) for layer in STYLE_LAYERS}
+        elif self.lambda_gram:
+            self.style = self._mean_grams(stream.style)
 
-    def __call__(self, painted: torch.Tensor, photos: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The weighted terms for (batch, 3, height, width) in [-1, 1]; empty where both weights are 0."""
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """What learns here."""
+        return {"feature_discriminator": self.discriminator} if self.discriminator else {}
+
+    def features(self, painted: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What the losses are computed from, of (batch, 3, height, width) in [-1, 1]; empty where no term is used."""
         if self.network is None:
             return {}
-        losses = {}
         with self.accelerator.autocast():
-            features = self.network(painted)
-            if self.lambda_content:
-                with torch.no_grad():
-                    kept = self.network(photos, [CONTENT_LAYER])[CONTENT_LAYER]
+            return self.network(painted)
+
+    def losses(
+        self, features: Mapping[str, torch.Tensor], photos: torch.Tensor, styles: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """The weighted terms of a generator.
+
+        Args:
+            features: Of the painted photos.
+            photos: (batch, 3, height, width) in [-1, 1].
+            styles: Numbers of the styles, int64 (batch,), where there are several.
+        """
+        losses = {}
         if self.lambda_gram:
-            losses["gram"] = self.lambda_gram * gram_loss(features, self.style)
+            targets = {layer: grams if styles is None else grams[styles] for layer, grams in self.style.items()}
+            losses["gram"] = self.lambda_gram * gram_loss(features, targets)
         if self.lambda_content:
+            with self.accelerator.autocast(), torch.no_grad():
+                kept = self.network(photos, [CONTENT_LAYER])[CONTENT_LAYER]
             losses["content"] = self.lambda_content * content_loss(features[CONTENT_LAYER], kept)
+        if self.discriminator is not None:
+            set_requires_grad(False, self.discriminator)
+            outputs = self.discriminator(features, styles)
+            losses["adversarial_features"] = self.lambda_features * generator_loss(outputs, "hinge")
         return losses
+
+    def discriminator_losses(
+        self, features: Mapping[str, torch.Tensor], paintings: torch.Tensor, styles: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """What the discriminator of features learns from, if there is one: paintings of the same `styles`, if several,
+        and the features of painted photos, into which no gradient goes."""
+        if self.discriminator is None:
+            return {}
+        set_requires_grad(True, self.discriminator)
+        with self.accelerator.autocast(), torch.no_grad():
+            real = self.network(paintings, FeatureDiscriminator.LAYERS)
+        both = {layer: torch.cat([value, features[layer].detach()]) for layer, value in real.items()}
+        outputs = self.discriminator(both, None if styles is None else styles.repeat(2))
+        on_real, on_fake = zip(*(output.chunk(2) for output in outputs), strict=True)
+        return {"discriminator_features": discriminator_loss(on_real, on_fake, "hinge")}
+
+    @torch.no_grad()
+    def _mean_grams(self, painting: Callable[[int], torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The mean Gram matrices of the first `REFERENCE_CROPS` paintings: layer name -> (channels, channels)."""
+        grams: dict[str, torch.Tensor] = {}
+        for n in range(REFERENCE_CROPS):
+            crop = painting(n).unsqueeze(0).to(self.accelerator.device)
+            for layer, value in self.network(crop, STYLE_LAYERS).items():
+                grams[layer] = grams.get(layer, 0) + gram_matrix(value)[0] / REFERENCE_CROPS
+        return grams

@@ -17,7 +17,6 @@ from hfstyle.training.config import TranslationConfig
 from hfstyle.training.material import paired
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
-from hfstyle.training.perceptual import FeatureTerms
 from hfstyle.training.start import start_discriminator, start_generator
 
 
@@ -81,13 +80,13 @@ class Pix2Pix(Method):
         discriminator = start_discriminator(PatchGANDiscriminator, config, norms=True, in_channels=6)
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
-        self.feature_terms = FeatureTerms(config.lambda_gram, config.lambda_content, stream, accelerator)
+        self.add_feature_terms(stream)
         self.pairs = Adversary(config.gan_loss, config.pool_size, config.diffaugment)
         self.pools = {"pairs": self.pairs.pool}
 
     def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
         c = self.config
-        generator, discriminator = self.networks.values()
+        generator, discriminator, *_ = self.networks.values()
         photos, paintings = images
 
         set_requires_grad(False, discriminator)
@@ -101,15 +100,17 @@ class Pix2Pix(Method):
         }
         if c.lambda_tv:
             losses["total_variation"] = c.lambda_tv * total_variation(fakes)
-        losses |= self.feature_terms(fakes, photos)  # texture of the paintings, content of the photo
+        features = self.feature_terms.features(fakes)
+        losses |= self.feature_terms.losses(features, photos)  # texture of the paintings, content of the photo
         self.accelerator.backward(sum(losses.values()) * share)
 
         set_requires_grad(True, discriminator)
-        losses["discriminator"] = self.pairs.discriminator_loss(
+        judged = self.feature_terms.discriminator_losses(features, paintings)
+        judged["discriminator"] = self.pairs.discriminator_loss(
             discriminator, torch.cat([photos, paintings], 1), fake_pairs, noise
         )
-        self.accelerator.backward(losses["discriminator"] * share)
-        return {name: loss.detach() for name, loss in losses.items()}
+        self.accelerator.backward(sum(judged.values()) * share)
+        return {name: loss.detach() for name, loss in (losses | judged).items()}
 
     def evaluate(
         self, networks: dict[str, nn.Module], images: list[torch.Tensor], noise: Noise

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hfstyle.card import Card
+from hfstyle.card import Card, model_code
 from hfstyle.hub import REPO_ID
 from hfstyle.images import write_whole
-from hfstyle.training.config import TrainConfig
+from hfstyle.training.config import PictureConfig
 from hfstyle.training.material import Material
 from hfstyle.training.method import Method
 
@@ -73,7 +73,7 @@ def write_curves(output: Path) -> None:
 
 
 def make_card(
-    config: TrainConfig,
+    config: PictureConfig,
     method: Method,
     material: Material,
     folder: Path,
@@ -107,12 +107,13 @@ def make_card(
         sections.append(("Figures", _figures(evaluations, config, material)))
     if config.init_from:
         sections.append(("Started from", f"the weights of `{shell(config.init_from)}`."))
+    generator = method.networks["generator"]
     return Card(
         title=config.title or name,
         summary=method.summary,
-        name=config.push_to_hub or name,
+        code=model_code(config.push_to_hub or name, generator.usage),
         license=config.license,
-        pipeline_tag=method.networks["generator"].pipeline_tag,
+        pipeline_tag=generator.pipeline_tag,
         tags=[method.name],
         datasets=hub_datasets(config),
         # The other sheets show the pictures that it learnt from, which may not be the user's to publish.
@@ -121,13 +122,13 @@ def make_card(
     )
 
 
-def hub_datasets(config: TrainConfig) -> list[str]:
+def hub_datasets(config: PictureConfig) -> list[str]:
     """The data sets on the Hub that a training learns from."""
-    sources = [getattr(config, name, None) for name in ("source", "target")]
-    return list(dict.fromkeys(str(s) for s in sources if s and REPO_ID.fullmatch(str(s)) and not Path(s).exists()))
+    sources = config.sources.values()
+    return list(dict.fromkeys(source for source in sources if REPO_ID.fullmatch(source) and not Path(source).exists()))
 
 
-def _figures(evaluations: Mapping[str, Any], config: TrainConfig, material: Material) -> str:
+def _figures(evaluations: Mapping[str, Any], config: PictureConfig, material: Material) -> str:
     last, best = evaluations["last"], evaluations["best"]
     rows = [f"| {MEASURES[name]} | {last[name]:.4f} | {best[name]:.4f} |" for name in MEASURES if name in last]
     return "\n".join(
@@ -144,7 +145,8 @@ def _figures(evaluations: Mapping[str, Any], config: TrainConfig, material: Mate
 
 def shell(value: Any) -> str:
     """An option's value for the card's command; of an absolute path only its end: the rest is nobody's business."""
-    if isinstance(value, tuple):
-        return " ".join(map(str, value))
-    path = Path(value).expanduser() if isinstance(value, (str, Path)) else Path()
-    return shlex.quote(path.name if path.is_absolute() else str(value))
+    if isinstance(value, (tuple, list)):
+        return " ".join(map(shell, value))
+    name, equals, given = str(value).rpartition("=")  # NAME=PICTURES of --styles
+    path = Path(given).expanduser() if isinstance(value, (str, Path)) else Path()
+    return shlex.quote(name + equals + (path.name if path.is_absolute() else given))

@@ -3,15 +3,19 @@
 import dataclasses
 from typing import Any, TypeVar
 
-from hfstyle.discriminators import Discriminator
+from hfstyle.discriminators import Discriminator, FeatureDiscriminator, StylePatchGANDiscriminator
 from hfstyle.errors import ModelNotFoundError
 from hfstyle.generators.cyclegan import CycleGANConfig, CycleGANGenerator
+from hfstyle.generators.stylebank import StyleBankGenerator
 from hfstyle.hub import PreTrainedModel
 from hfstyle.training.adversary import init_weights
-from hfstyle.training.config import PictureConfig, UnpairedConfig
+from hfstyle.training.config import PictureConfig, StyledConfig, UnpairedConfig
 
 MARGIN = 16
-"""Of new ResNet generators, see `CycleGANConfig.margin`: as wide as the lines that were seen."""
+"""Of new generators of whole pictures, see `CycleGANConfig.margin`: as wide as the lines that were seen."""
+
+FEATURE_DISCRIMINATOR = "discriminator/features"
+"""Where the discriminator of features lies in a model's folder."""
 
 Model = TypeVar("Model", bound=PreTrainedModel)
 
@@ -59,6 +63,54 @@ def start_discriminator(
     # By this, `score` knows what the outputs mean; the loss may be another than the model was trained with.
     discriminator.config = dataclasses.replace(discriminator.config, gan_loss=config.gan_loss)
     return discriminator
+
+
+def start_bank(config: StyledConfig) -> StyleBankGenerator:
+    """The bank with the styles of `config`: those that it knows as they are, others fresh."""
+    names = tuple(config.pictures_of)
+    if config.init_from is None:
+        return StyleBankGenerator(styles=names, ngf=config.ngf, n_blocks=config.n_blocks, margin=MARGIN)
+    bank = StyleBankGenerator.from_pretrained(config.init_from, device="cpu").train()
+    fresh = StyleBankGenerator(dataclasses.replace(bank.config, styles=names))
+    return _with_rows_of(fresh, bank, "numbers")
+
+
+def start_style_discriminator(config: StyledConfig) -> StylePatchGANDiscriminator:
+    """A discriminator that is told the style, where it was kept, else a fresh one."""
+    discriminator = _start_told(
+        StylePatchGANDiscriminator, config, "discriminator", tuple(config.pictures_of), ndf=config.ndf
+    )
+    discriminator.config = dataclasses.replace(discriminator.config, gan_loss=config.gan_loss)
+    return discriminator
+
+
+def start_feature_discriminator(config: PictureConfig) -> FeatureDiscriminator:
+    """A discriminator of VGG16 features, told the style if there are several, where it was kept, else a fresh one."""
+    styles = tuple(config.pictures_of) if isinstance(config, StyledConfig) else ()
+    return _start_told(FeatureDiscriminator, config, FEATURE_DISCRIMINATOR, styles)
+
+
+def _start_told(cls: type[Model], config: PictureConfig, subfolder: str, styles: tuple[str, ...], **options) -> Model:
+    kept = _kept(cls, config, subfolder)
+    if kept is None:
+        return init_weights(cls(styles=styles, **options))
+    fresh = init_weights(cls(dataclasses.replace(kept.config, styles=styles)))
+    return _with_rows_of(fresh, kept, "embedding.weight")
+
+
+def _with_rows_of(fresh: Model, kept: Model, table: str) -> Model:
+    """`fresh` with the weights of `kept`. In tensors whose names end in `table` each style has a row: of these, the
+    rows of the styles that both know."""
+    state, known = fresh.state_dict(), kept.config.styles
+    for name, value in kept.state_dict().items():
+        if not name.endswith(table):
+            state[name] = value
+            continue
+        for row, style in enumerate(fresh.config.styles):
+            if style in known:
+                state[name][row] = value[known.index(style)]
+    fresh.load_state_dict(state)
+    return fresh
 
 
 def _kept(cls: type[Model], config: PictureConfig, subfolder: str) -> Model | None:

@@ -18,7 +18,6 @@ from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.material import unpaired
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
-from hfstyle.training.perceptual import FeatureTerms
 from hfstyle.training.start import start_discriminator, start_resnet
 
 
@@ -58,30 +57,32 @@ class StyleGram(Method):
         discriminator = start_discriminator(PatchGANDiscriminator, config)
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
-        self.feature_terms = FeatureTerms(config.lambda_gram, config.lambda_content, stream, accelerator)
+        self.add_feature_terms(stream)
         self.paintings = Adversary(config.gan_loss, config.pool_size, config.diffaugment)
         self.pools = {"paintings": self.paintings.pool}
 
     def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
         c = self.config
-        generator, discriminator = self.networks.values()
+        generator, discriminator, *_ = self.networks.values()
         photos, paintings = images
 
         set_requires_grad(False, discriminator)
         fakes = generator(photos)
+        features = self.feature_terms.features(fakes)
         losses = {
             # the discriminator takes it for a painting
             "adversarial": c.lambda_adversarial * self.paintings.generator_loss(discriminator, fakes, noise),
             # no more noise than need be
             "total_variation": c.lambda_tv * total_variation(fakes),
             # texture of the paintings, content of the photo
-            **self.feature_terms(fakes, photos),
+            **self.feature_terms.losses(features, photos),
         }
         self.accelerator.backward(sum(losses.values()) * share)
 
         set_requires_grad(True, discriminator)
-        losses["discriminator"] = self.paintings.discriminator_loss(
+        judged = self.feature_terms.discriminator_losses(features, paintings)
+        judged["discriminator"] = self.paintings.discriminator_loss(
             discriminator, paintings, fakes, noise, photos if c.photo_negatives else None
         )
-        self.accelerator.backward(losses["discriminator"] * share)
-        return {name: loss.detach() for name, loss in losses.items()}
+        self.accelerator.backward(sum(judged.values()) * share)
+        return {name: loss.detach() for name, loss in (losses | judged).items()}

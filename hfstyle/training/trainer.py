@@ -24,6 +24,7 @@ from hfstyle.data.streams import StepSampler
 from hfstyle.errors import CheckpointError, DataError, HfstyleError, ImageError, OptionError
 from hfstyle.hub import create_repo, push_folder
 from hfstyle.images import contact_sheet, save_image, write_whole
+from hfstyle.machine import cores, peak_memory
 from hfstyle.training.checkpoints import (
     BEST_NAME,
     STATE_NAME,
@@ -36,7 +37,7 @@ from hfstyle.training.checkpoints import (
     step_of,
 )
 from hfstyle.training.config import PictureConfig
-from hfstyle.training.machine import StopSignal, cores, make_accelerator, memory_errors, peak_memory
+from hfstyle.training.machine import StopSignal, make_accelerator, memory_errors
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise, mix
 from hfstyle.training.report import CARD_SAMPLES_NAME, MEASURED, METRICS_NAME, make_card, shell, write_curves
@@ -319,10 +320,9 @@ class Trainer:
     def _check_output(self) -> None:
         """Raises OptionError for an output folder in which something could be lost."""
         output = self.output.resolve()
-        for name in ("source", "target", "sample_photos"):
-            folder = getattr(self.config, name, None)
-            if folder is not None and Path(folder).is_dir() and output.is_relative_to(Path(folder).resolve()):
-                option = name.replace("_", "-")
+        samples = getattr(self.config, "sample_photos", None)
+        for option, folder in [*self.config.sources.items(), *([("sample-photos", samples)] if samples else [])]:
+            if Path(folder).is_dir() and output.is_relative_to(Path(folder).resolve()):
                 raise OptionError(
                     f"--output lies in the folder of --{option}, which would take its sheets for pictures"
                 )
@@ -473,7 +473,10 @@ class Trainer:
             write_curves(self.output)
             (self.output / CARD_SAMPLES_NAME).unlink(missing_ok=True)  # of an earlier training, with other photos
             if count := self.method.publishable_rows:
-                save_image(contact_sheet(self._sample_rows()[:count], cell=384), self.output / CARD_SAMPLES_NAME)
+                save_image(
+                    contact_sheet(self._sample_rows()[:count], cell=384 if count < 6 else 224),
+                    self.output / CARD_SAMPLES_NAME,
+                )
             self.method.save_pretrained(self._averaged(), self.output, card=self._card(self.output))
             self._tidy(1)
             best = self.evaluations["best"]

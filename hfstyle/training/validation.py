@@ -1,6 +1,7 @@
 """Measuring a training on pictures that it does not learn from, so that it is known when to stop."""
 
 import contextlib
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
@@ -34,7 +35,10 @@ class Validation:
         with torch.no_grad():
             styles = [self.stream.style(n) for n in range(samples)]
             real = [pooled(self.network(torch.stack(part).to(accelerator.device))) for part in _parts(styles)]
-        self.kid = KID(torch.cat(real))
+        # Of several styles each is measured by itself: else one that paints like another would not be noticed.
+        turn = getattr(self.stream, "turn", lambda n: 0)
+        self.groups = torch.tensor([turn(n) for n in range(samples)])
+        self.kids = {group: KID(torch.cat(real)[self.groups == group]) for group in self.groups.unique().tolist()}
 
     @torch.no_grad()
     def __call__(self, method: Method, networks: dict[str, nn.Module]) -> dict[str, float]:
@@ -57,7 +61,8 @@ class Validation:
                 further = {"content": torch.stack([content_loss(one, other) for one, other in pairs]), **further}
             for name, values in further.items():
                 measured.setdefault(name, []).append(values.float())
-        return {"kid": self.kid(torch.cat(fakes)), **{k: torch.cat(v).mean().item() for k, v in measured.items()}}
+        kids = [kid(torch.cat(fakes)[self.groups == group]) for group, kid in self.kids.items()]
+        return {"kid": statistics.mean(kids), **{k: torch.cat(v).mean().item() for k, v in measured.items()}}
 
 
 @contextlib.contextmanager

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The bank of styles: ART=pictures OUT=runs benchmarks/recipes/bank.sh
+# Run again after an interruption, it goes on where it stopped. Further arguments go to all trainings.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+ART=${ART:?set ART to the folder of pictures}
+OUT=${OUT:?set OUT to a folder for the training}
+styles=()
+for style in monet vangogh pointillism impressionism ukiyoe shanshui kuindzhi pirosmani; do
+  styles+=("$style=$ART/$style/train")
+done
+common=(
+  --source "$ART/photos/train" --styles "${styles[@]}" --sample-photos hfstyle/assets/examples
+  --inner-crop 0.9 --aspect-jitter 0.1 --crop 128 --resize 144 256 --batch-size 4 --ndf 32
+  --ema 0.998 --checkpoint-every 100 --resume latest --title "A bank of styles" "$@"
+)
+# First it learns to give photos back, so that painting starts from the photo and not from grey.
+accelerate launch train.py bank --output "$OUT/bank-photo" "${common[@]}" \
+  --max-steps 5000 --lr 1e-3 --decay-start 0.7 --eval-every 0 --sample-every 500 \
+  --lambda-adversarial 0 --lambda-features 0 --lambda-gram 0 --lambda-content 0 --lambda-tv 0
+accelerate launch train.py bank --output "$OUT/bank" "${common[@]}" --init-from "$OUT/bank-photo" \
+  --max-steps 6000 --lr 4e-4 --lr-discriminator 2e-4 --lambda-features 0.5 --decay-start 0.5 --eval-every 300 --eval-samples 128 --sample-every 100

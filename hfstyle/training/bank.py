@@ -1,0 +1,121 @@
+"""Many styles in one network, told apart by a few thousand numbers each (Dumoulin et al. 2017, arXiv:1610.07629).
+
+Dumoulin's network learns one painting a style, by Gram matrices. This one learns traditions: beside mean Gram matrices
+of many paintings it has to pass for one of the style's in the eyes of two discriminators, one of pixels (a PatchGAN)
+and one of what VGG16 sees in the picture (after Sauer et al. 2021, arXiv:2111.01007).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from PIL import Image
+from torch import nn
+
+from hfstyle.data.streams import StyledStream
+from hfstyle.losses import l1_loss, total_variation
+from hfstyle.training.adversary import Adversary, set_requires_grad
+from hfstyle.training.config import StyledConfig
+from hfstyle.training.material import styled
+from hfstyle.training.method import Method
+from hfstyle.training.noise import Noise
+from hfstyle.training.start import start_bank, start_style_discriminator
+
+
+@dataclass(kw_only=True)
+class BankTrainConfig(StyledConfig):
+    """Photos to paintings in many styles, by one small network: adversarial, Gram-matrix style and content losses."""
+
+    ngf: int = 16
+    """Channels of the generator's last convolution; eight times as many in its residual blocks."""
+    n_blocks: int = 4
+    """Residual blocks at an eighth of the size."""
+    lambda_adversarial: float = 0.3
+    """Weight of the PatchGAN's loss."""
+    lambda_features: float = 0.5
+    """Weight of the loss of another discriminator, which looks at VGG16 features (after Sauer et al. 2021)."""
+    lambda_gram: float = 4.0
+    """Weight of the Gram-matrix style loss on VGG16 features (Gatys et al. 2016)."""
+    lambda_content: float = 1.0
+    """Weight of the feature content loss on VGG16 features (Johnson et al. 2016)."""
+    lambda_tv: float = 0.02
+    """Weight of the total variation of the paintings; a little calms flat areas."""
+    lambda_photo: float = 1.0
+    """Weight of the loss of the style that gives the photo back, where strength 0 is."""
+
+    def check(self) -> None:
+        super().check()
+        self._at_least(0, "lambda_adversarial", "lambda_photo")
+
+
+class Bank(Method):
+    """Adversarial, Gram-matrix style, feature content and total variation losses, for styles that take turns."""
+
+    Config = BankTrainConfig
+    name = "bank"
+    summary = (
+        "Turns photographs into paintings of many traditions, and of all that lies between them, with one small "
+        "network whose normalisation is told the style ([arXiv:1610.07629](https://arxiv.org/abs/1610.07629))."
+    )
+    config: BankTrainConfig
+    material = staticmethod(styled)
+
+    def __init__(self, config: BankTrainConfig, accelerator: Accelerator, stream: StyledStream):
+        super().__init__(config, accelerator, stream)
+        generator = start_bank(config)
+        discriminator = start_style_discriminator(config)
+        self.networks = {"generator": generator, "discriminator": discriminator}
+        self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
+        self.add_feature_terms(stream)
+        self.paintings = Adversary(config.gan_loss, 0, config.diffaugment)
+        self.learns_styles = self.feature_terms.network is not None or config.lambda_adversarial + config.lambda_tv > 0
+
+    def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
+        c = self.config
+        generator, discriminator, *_ = self.networks.values()
+        photos, styles, paintings = images
+
+        # Without a style, the photo itself. A quarter of a crop is a quarter of the work, and as random as the whole.
+        corner = photos[..., : c.crop // 2, : c.crop // 2]
+        losses = {"photo": c.lambda_photo * l1_loss(generator(corner), corner)}
+        self.accelerator.backward(losses["photo"] * share)
+        if not self.learns_styles:
+            return {"photo": losses["photo"].detach()}
+
+        set_requires_grad(False, discriminator)
+        fakes = generator(photos, generator.numbers[styles])
+        features = self.feature_terms.features(fakes)
+        painted = {
+            # the discriminator takes it for a painting of the style
+            "adversarial": c.lambda_adversarial * self.paintings.generator_loss(discriminator, fakes, noise, styles),
+            # no more noise than need be
+            "total_variation": c.lambda_tv * total_variation(fakes),
+            # texture of the style's paintings, content of the photo, and what VGG16 sees in it is as in a painting
+            **self.feature_terms.losses(features, photos, styles),
+        }
+        self.accelerator.backward(sum(painted.values()) * share)
+
+        set_requires_grad(True, discriminator)
+        judged = self.feature_terms.discriminator_losses(features, paintings, styles)
+        judged["discriminator"] = self.paintings.discriminator_loss(
+            discriminator, paintings, fakes, noise, styles=styles
+        )
+        self.accelerator.backward(sum(judged.values()) * share)
+        return {name: loss.detach() for name, loss in (losses | painted | judged).items()}
+
+    def evaluate(
+        self, networks: dict[str, nn.Module], images: list[torch.Tensor], noise: Noise
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        photos, style, _ = images
+        return networks["generator"](photos, networks["generator"].numbers[style]), {}
+
+    def sample(
+        self, networks: dict[str, nn.Module], photos: list[Image.Image], paintings: list[Image.Image]
+    ) -> list[list[Image.Image]]:
+        """Rows of a sample sheet: photos, their paintings style by style, and a painting of each style."""
+        bank = networks["generator"]
+        return [photos, *([bank.stylize(photo, style) for photo in photos] for style in bank.styles), paintings]
+
+    @property
+    def publishable_rows(self) -> int:
+        return 1 + len(self.config.styles) if super().publishable_rows else 0
