@@ -43,7 +43,7 @@ def test_importing_hfstyle_imports_nothing_heavy():
     )
 
 
-@pytest.mark.parametrize("command", ["stylize", "data check"])
+@pytest.mark.parametrize("command", ["stylize", "sheet", "evaluate", "data check"])
 def test_help_answers_without_torch(command):
     script = f"""if True:
         import sys
@@ -67,8 +67,8 @@ def test_every_public_name_resolves():
 
 def test_imports_run_downwards():
     """No room imports from a floor above it (the order is that of the README's map)."""
-    floors = ["cli", "studio", "training", "evaluation", "auto", "generators", "discriminators", "stylize"]
-    floors += ["features", "losses", "data", "hub", "card", "images", "arguments", "errors", "assets"]
+    floors = ["cli", "studio", "training", "evaluation", "auto", "generators", "discriminators", "styles", "stylize"]
+    floors += ["features", "losses", "data", "hub", "card", "images", "machine", "arguments", "errors", "assets"]
     for path in sorted((ROOT / "hfstyle").rglob("*.py")):
         room = path.relative_to(ROOT / "hfstyle").parts[0].removesuffix(".py")
         if room in ("__init__", "__main__"):
@@ -108,7 +108,8 @@ def test_the_command_lines_in_the_readme_run(tmp_path):
     (tmp_path / "holidays").mkdir()
     for folder in ("photos", "paintings"):
         (tmp_path / folder).mkdir()
-        gradient(size=(60, 40)).save(tmp_path / folder / "1.jpg")
+        for index in range(10):  # as few as can be judged
+            gradient(size=(60, 40 + index)).save(tmp_path / folder / f"{index}.jpg")
     for name in ("photo.jpg", "holidays/1.jpg", "holidays/2.png"):
         gradient(size=(60, 40)).save(tmp_path / name)
     lines = [line.split("#")[0].strip() for block in blocks("bash") for line in block.splitlines()]
@@ -119,7 +120,13 @@ def test_the_command_lines_in_the_readme_run(tmp_path):
         result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
         assert result.returncode == 0, command + result.stderr
     made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")}
-    assert {"photo-ukiyoe.png", "painting.png", "paintings/1-ukiyoe.png", "paintings/2-ukiyoe.png"} <= made
+    assert {
+        "photo-ukiyoe.png",
+        "photo-sheet.png",
+        "painting.png",
+        "paintings/1-ukiyoe.png",
+        "paintings/2-ukiyoe.png",
+    } <= made
 
 
 @pytest.mark.slow
