@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The bank of styles: ART=pictures OUT=runs benchmarks/recipes/bank.sh
+# To train on from an earlier bank: INIT=benchmarks/restart/bank beside them.
 # Run again after an interruption, it goes on where it stopped. Further arguments go to all trainings.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -15,8 +16,12 @@ common=(
   --ema 0.998 --checkpoint-every 100 --resume latest --title "A bank of styles" "$@"
 )
 # First it learns to give photos back, so that painting starts from the photo and not from grey.
-accelerate launch train.py bank --output "$OUT/bank-photo" "${common[@]}" \
-  --max-steps 5000 --lr 1e-3 --decay-start 0.7 --eval-every 0 --sample-every 500 \
-  --lambda-adversarial 0 --lambda-features 0 --lambda-gram 0 --lambda-content 0 --lambda-tv 0
-accelerate launch train.py bank --output "$OUT/bank" "${common[@]}" --init-from "$OUT/bank-photo" \
-  --max-steps 6000 --lr 4e-4 --lr-discriminator 2e-4 --lambda-features 0.5 --decay-start 0.5 --eval-every 300 --eval-samples 128 --sample-every 100
+if [ -z "${INIT:-}" ]; then
+  INIT=$OUT/bank-photo
+  accelerate launch train.py bank --output "$INIT" "${common[@]}" \
+    --max-steps 5000 --lr 1e-3 --decay-start 0.7 --eval-every 0 --sample-every 500 \
+    --lambda-adversarial 0 --lambda-features 0 --lambda-gram 0 --lambda-content 0 --lambda-tv 0
+fi
+accelerate launch train.py bank --output "$OUT/bank" "${common[@]}" --init-from "$INIT" --about benchmarks/recipes/bank.md \
+  --max-steps 6000 --lr 4e-4 --lr-discriminator 2e-4 --lambda-features 0.5 --decay-start 0.5 \
+  --eval-every 300 --eval-samples 512 --sample-every 100
