@@ -65,7 +65,7 @@ def model_class(config: dict[str, Any], where: str) -> type[PreTrainedModel]:
     if not isinstance(name, str) or name not in MODEL_CLASSES:
         raise ConfigError(
             f"{where} is not of a model that this version of hfstyle knows: {CLASS_KEY} is {name!r:.60}, "
-            f"known are {', '.join(MODEL_CLASSES)}"
+            f"known are {some(list(MODEL_CLASSES), 4)}"
         )
     return MODEL_CLASSES[name]
 

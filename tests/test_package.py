@@ -134,8 +134,8 @@ def test_the_training_chapter_of_the_readme_leads_to_a_model_on_the_hub(tmp_path
     """Each command as it stands there, with networks and crops of a size for tests."""
     hub.add_user("hf_me", "me")
     noise = np.random.default_rng(0)
-    for folder in ("photos", "paintings"):
-        (tmp_path / folder).mkdir()
+    for folder in ("photos", "paintings/monet", "paintings/prints"):
+        (tmp_path / folder).mkdir(parents=True)
         for index in range(3):
             pixels = noise.integers(0, 256, (50, 60 + index, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / folder / f"{index}.png")
@@ -143,9 +143,10 @@ def test_the_training_chapter_of_the_readme_leads_to_a_model_on_the_hub(tmp_path
     bash = "".join(re.findall(r"```bash\n(.*?)```", chapter, re.S))
     lines = [line.split("#")[0].strip() for line in bash.splitlines()]
     commands = [line for line in lines if line.startswith(".venv/bin/")]
-    assert len(commands) == 5 and sum("accelerate launch" in command for command in commands) == 3
+    assert len(commands) == 6 and sum("accelerate launch" in command for command in commands) == 4
     python = shlex.quote(sys.executable)
     environment = os.environ | {"HF_TOKEN": "hf_me", "PYTHONPATH": str(ROOT)}
+    said = ""
     for command in commands:
         command = command.replace("train.py", shlex.quote(str(ROOT / "train.py")))
         command = command.replace(".venv/bin/hfstyle", f"{python} -m hfstyle")
@@ -157,9 +158,11 @@ def test_the_training_chapter_of_the_readme_leads_to_a_model_on_the_hub(tmp_path
             command += " --max-steps 1 --ngf 4 --n-blocks 1 --ndf 4 --crop 32 --resize 32 40 --eval-samples 8"
         result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, env=environment)
         assert result.returncode == 0, command + result.stdout + result.stderr
+        said += result.stdout
         if "--dry-run" in command:
             assert "steps take about" in result.stdout and not (tmp_path / "runs" / "mine").exists()
-    assert (tmp_path / "pictures.jpg").exists() and "2 processes" in result.stdout
+    assert (tmp_path / "pictures.jpg").exists() and "2 processes" in said
+    assert hfstyle.AutoModel.from_pretrained(tmp_path / "runs" / "bank").styles == ("monet", "prints")
     pulled = hfstyle.AutoModel.from_pretrained("me/mine", token="hf_me")
     assert pulled.config == hfstyle.AutoModel.from_pretrained(tmp_path / "runs" / "mine").config
     assert {"README.md", "curves.png", "reverse/model.safetensors"} <= set(hub.repo("me/mine").files("main"))
