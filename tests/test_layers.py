@@ -57,7 +57,8 @@ def test_a_layer_and_its_gradients_are_what_torch_computes(layer, size, dtype, t
     # Gradients of weights are sums over all pixels.
     torch.testing.assert_close(ours, theirs, atol=30 * tolerance, rtol=tolerance)
     with torch.inference_mode():
-        torch.testing.assert_close(layer(x), expected, atol=tolerance, rtol=tolerance)
+        for given in (x, x.contiguous(memory_format=torch.channels_last)):
+            torch.testing.assert_close(layer(given), expected, atol=tolerance, rtol=tolerance)
 
 
 @pytest.mark.parametrize("by,mode", [(1, "reflect"), (3, "reflect"), (1, "replicate")])

@@ -59,14 +59,15 @@ class NarrowConv2d(nn.Conv2d):
 
     Processors compute 8 or 16 output channels at a time and would throw most of them away. So on a CPU the rows of the
     kernel become output channels, k x out of them from kernels one pixel high, and are then added up, each shifted by
-    its row. Where no gradients are wanted, the pixels of a block of 4x2 become output channels instead, of a larger
-    kernel with zeros that moves on by whole blocks: more multiplications, but nothing large to write and add up.
+    its row. With channels last and where no gradients are wanted, the pixels of a block of 4x2 become output channels
+    instead, of a larger kernel with zeros that moves on by whole blocks: more multiplications, but nothing large to
+    write and add up.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not _on_cpu(x) or self.out_channels > 4:
             return super().forward(x)
-        if not torch.is_grad_enabled():
+        if not torch.is_grad_enabled() and x.is_contiguous(memory_format=torch.channels_last):
             return self._in_blocks(x)
         rows = self.kernel_size[0]
         height = x.shape[2] - rows + 1
@@ -80,7 +81,7 @@ class NarrowConv2d(nn.Conv2d):
 
     def _in_blocks(self, x: torch.Tensor, tall: int = 4, wide: int = 2) -> torch.Tensor:
         height, width = (x.shape[2 + axis] - self.kernel_size[axis] + 1 for axis in (0, 1))
-        x = for_cpu(_extend(x, -height % tall, -width % wide))
+        x = _extend(x, -height % tall, -width % wide)
         places = [(row, column) for row in range(tall) for column in range(wide)]
         kernel = torch.cat(
             [F.pad(self.weight, (column, wide - 1 - column, row, tall - 1 - row)) for row, column in places]
