@@ -13,6 +13,7 @@ from torch import nn
 
 from hfstyle.assets import ASSETS
 from hfstyle.errors import OptionError
+from hfstyle.winograd import WinogradConv2d
 
 LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv4_1", "conv4_2", "conv4_3")
 WIDTHS = {"1": 64, "2": 128, "3": 256, "4": 512}
@@ -45,7 +46,7 @@ class VGG16Features(nn.Module):
         inputs = 3
         for name in self.names:
             outputs = WIDTHS[name[4]]
-            convolution = nn.Conv2d(inputs, outputs, 3, padding=1)
+            convolution = WinogradConv2d(inputs, outputs, 3, padding=1, frozen=True)
             # 8 bits and a scale for each output channel, see benchmarks/recipes/vgg16.py
             weight = state[f"{name}.weight"].float() * state[f"{name}.scale"][:, None, None, None]
             convolution.load_state_dict({"weight": weight, "bias": state[f"{name}.bias"].float()})

@@ -12,7 +12,6 @@ from hfstyle.generators.layers import (
     NarrowConv2d,
     ReflectionPad2d,
     UpsampleConv2d,
-    WinogradConv2d,
     _Pad,
     in_strips,
     styled,
@@ -140,16 +139,3 @@ def test_scale_and_shift_are_the_same_in_the_weights():
         with torch.inference_mode():
             torch.testing.assert_close(styled(layer, x, scale, shift), expected)
             torch.testing.assert_close(styled(layer, x, scale.repeat(2, 1), shift.repeat(2, 1)), expected)
-
-
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("inputs,outputs", [(96, 96), (128, 100), (3, 96)])
-@pytest.mark.parametrize("size", [(1, 1), (4, 8), (9, 30), (67, 70)])
-def test_winograd_is_a_convolution(inputs, outputs, size, bias):
-    torch.manual_seed(0)
-    layer = WinogradConv2d(inputs, outputs, 3, bias=bias)
-    x = torch.randn(2, inputs, size[0] + 2, size[1] + 2)
-    expected = F.conv2d(x.double(), layer.weight.double(), layer.bias.double() if bias else None).float()
-    with torch.inference_mode():
-        for given in (x, x.contiguous(memory_format=torch.channels_last)):
-            torch.testing.assert_close(layer(given), expected, atol=5e-5, rtol=0)

@@ -11,6 +11,7 @@ from hfstyle.errors import OptionError
 from hfstyle.generators.layers import InstanceNorm2d, NarrowConv2d, ReflectionPad2d, UpsampleConv2d
 from hfstyle.hub import ModelConfig, ranged
 from hfstyle.stylize import ImageToImageModel
+from hfstyle.winograd import WinogradConv2d
 
 
 @dataclass(frozen=True)
@@ -118,14 +119,14 @@ class ResidualBlock(nn.Module):
         self.checkpointing = False
         self.body = nn.Sequential(
             ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
+            WinogradConv2d(channels, channels, 3, bias=bias),
             _norm(norm, channels),
             # The usual order is ReLU, dropout, padding. They commute, and this way round one tensor is kept for the
             # backward pass, ReLU's result that the convolution takes, instead of two.
             nn.Dropout(0.5 if dropout else 0.0),
             ReflectionPad2d(1),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, 3, bias=bias),
+            WinogradConv2d(channels, channels, 3, bias=bias),
             _norm(norm, channels),
         )
 

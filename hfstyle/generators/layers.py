@@ -3,7 +3,6 @@
 On other devices, and in exported graphs, they are the plain operations.
 """
 
-import functools
 from collections.abc import Callable
 
 import torch
@@ -89,53 +88,6 @@ class NarrowConv2d(nn.Conv2d):
         blocks = F.conv2d(x, kernel, self.bias.repeat(len(places)), stride=(tall, wide))
         blocks = blocks.unflatten(1, (tall, wide, self.out_channels)).permute(0, 3, 4, 1, 5, 2)
         return blocks.flatten(4, 5).flatten(2, 3)[:, :, :height, :width]
-
-
-class WinogradConv2d(nn.Conv2d):
-    """A 3x3 convolution. (N, in, H + 2, W + 2) -> (N, out, H, W)
-
-    On a CPU, of many channels and where no gradients are wanted, in a quarter of the multiplications: F(4x4, 3x3) of
-    Lavin & Gray 2016 (arXiv:1509.09308). Each tile of 6x6 pixels becomes 36 numbers in which the convolution is one
-    product each, and these become 4x4 pixels; all three are products of matrices. It costs two digits, to about 1e-5
-    of the largest output.
-    """
-
-    TILES = 256
-    """As many at a time as stay in a processor's cache."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        # With fewer channels, the way there and back costs more than it saves.
-        few = min(self.in_channels, self.out_channels) < 96
-        if few or torch.is_grad_enabled() or x.dtype != torch.float32 or not _on_cpu(x):
-            return super().forward(x)
-        into, of_kernel, back = _winograd()
-        kernel = (of_kernel @ self.weight.permute(2, 3, 1, 0).reshape(9, -1)).view(36, *self.weight.shape[1::-1])
-        height, width = x.shape[2] - 2, x.shape[3] - 2
-        rows, columns = -(-height // 4), -(-width // 4)
-        x = for_cpu(_extend(x, -height % 4, -width % 4)).permute(0, 2, 3, 1)
-        result = x.new_empty(len(x), rows, 4, columns, 4, self.out_channels)
-        step = max(1, self.TILES // (columns * len(x)))
-        for first in range(0, rows, step):
-            part = x[:, 4 * first : 4 * (first + step) + 2]
-            tiles = part.unfold(1, 6, 4).unfold(2, 6, 4).permute(4, 5, 0, 1, 2, 3)  # (6, 6, N, rows, columns, in)
-            products = torch.bmm((into @ tiles.reshape(36, -1)).view(36, -1, self.in_channels), kernel)
-            pixels = (back @ products.view(36, -1)).view(4, 4, *tiles.shape[2:5], self.out_channels)
-            result[:, first : first + step] = pixels.permute(2, 3, 0, 4, 1, 5)
-        if self.bias is not None:
-            result += self.bias
-        return result.flatten(3, 4).flatten(1, 2)[:, :height, :width].permute(0, 3, 1, 2)
-
-
-@functools.cache
-def _winograd() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """B, G and A of Lavin & Gray's equation 12 for F(4x4, 3x3), each for rows and columns at once: float32 of shapes
-    (36, 36), (36, 9) and (16, 36)."""
-    b = [4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0]
-    g = [6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]
-    a = [1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]
-    with torch.inference_mode(False):
-        b, g, a = (torch.tensor(rows, dtype=torch.float32) for rows in ((*b, [0, 4, 0, -5, 0, 1]), g, a))
-        return torch.kron(b, b), torch.kron(g / 24, g / 24), torch.kron(a, a)
 
 
 def styled(

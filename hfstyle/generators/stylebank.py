@@ -11,7 +11,6 @@ from hfstyle.generators.layers import (
     NarrowConv2d,
     ReflectionPad2d,
     UpsampleConv2d,
-    WinogradConv2d,
     for_cpu,
     in_strips,
     styled,
@@ -19,6 +18,7 @@ from hfstyle.generators.layers import (
 )
 from hfstyle.hub import ModelConfig, ranged
 from hfstyle.styles import StyledModel
+from hfstyle.winograd import WinogradConv2d
 
 GAIN = 4.0
 """A style's numbers are stored as a quarter of their effect, so that Adam, whose steps have one size for all weights,
