@@ -118,6 +118,8 @@ class Sheet:
         output = self._output()
         if self.json and output == STDIO:
             raise OptionError("--json and a picture cannot both go to standard output; give -o a file")
+        if output != STDIO:
+            _check_ending(output)
         if not 64 <= self.cell <= 2048:
             raise OptionError(f"--cell must lie between 64 and 2048, not {self.cell}")
         _refuse_existing([output], self.overwrite)
@@ -174,8 +176,8 @@ class Sheet:
 class Imagine:
     """Make pictures out of nothing but chance, with a model that needs no photo (DCGAN)."""
 
-    model: Annotated[Positional[str], arg(metavar="MODEL")]
-    """A folder with a model, or a Hub repository (owner/name)."""
+    model: Annotated[Positional[str], arg(metavar="MODEL")] = "imagine"
+    """The bundled model (landscapes), a folder with a model, or a Hub repository (owner/name)."""
     output: Annotated[str | None, arg(aliases=["-o"])] = None
     """A file for one sheet of all pictures, a folder for a file a picture, or - for a sheet on standard output (PNG).
     None given: a sheet MODEL-SEED.png in the working folder."""
@@ -360,6 +362,59 @@ class App:
 
 
 @dataclass
+class ShowProfile:
+    """What a set of pictures does with colour, space, line and surface, in numbers. It describes and ranks nothing."""
+
+    pictures: Annotated[Positional[str], arg(metavar="DIR|STYLE")]
+    """A folder, a zip, or a data set on the Hub (owner/name); or the name of a bundled tradition."""
+    beside: str = "photos"
+    """A bundled tradition, or photos, to show the same measures of."""
+    plot: str | None = None
+    """File for a picture of it."""
+    limit: int | None = None
+    """Measure this many pictures, spread evenly over all."""
+    overwrite: bool = False
+    """Replace a plot that exists."""
+    json: bool = False
+    """Print JSON."""
+
+    def run(self) -> int:
+        if self.limit is not None and self.limit < 1:
+            raise OptionError("--limit must be at least 1")
+        if self.plot is not None:
+            _check_ending(self.plot)
+            _refuse_existing([self.plot], self.overwrite)
+        from hfstyle.data.pictures import open_pictures
+        from hfstyle.evaluation.culture import FEWEST, MEASURES, bundled_profile, bundled_profiles, profile
+
+        other = bundled_profile(self.beside)
+        if self.pictures in bundled_profiles() and not os.path.exists(self.pictures):
+            found = bundled_profile(self.pictures)
+        else:
+            found = profile(open_pictures(self.pictures, split=None), self.limit)
+            found = dataclasses.replace(found, name=_named(Path(self.pictures)).name)
+        if self.json:
+            print(json.dumps(found.to_dict(), indent=2))
+        else:
+            rows = [["measure", "median", "quartiles", self.beside, "what it tells"]]
+            for name, spread in found.measures.items():
+                quartiles = f"{spread.low:.3g} to {spread.high:.3g}"
+                text = MEASURES[name].text + (f" ({MEASURES[name].unit})" if MEASURES[name].unit else "")
+                rows.append([name, f"{spread.median:.3g}", quartiles, f"{other.measures[name].median:.3g}", text])
+            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+            print("\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows))
+            print("\npalette: " + ", ".join(f"{colour} {share:.0%}" for colour, share in found.palette))
+            print(f"{found.pictures} picture{'' if found.pictures == 1 else 's'} of {found.name}")
+        if found.pictures < FEWEST:
+            print(f"note: with fewer than {FEWEST} pictures, much of this is chance", file=sys.stderr)
+        if self.plot is not None:
+            from hfstyle.evaluation.profile_plot import plot_profile
+
+            _write(plot_profile(found), self.plot, self.overwrite)
+        return 0
+
+
+@dataclass
 class DataCheck:
     """Look at training pictures before hours are spent: counts, sizes, broken files, duplicates, a contact sheet."""
 
@@ -389,8 +444,7 @@ class DataCheck:
         from hfstyle.images import save_image
 
         output = self.output or sheet_name(self.sources[0])
-        if Path(output).suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"):
-            raise OptionError(f"cannot write {output}: name it .png, .jpg, .webp or .tif")
+        _check_ending(output)
         if os.path.exists(output) and not self.overwrite:
             raise OptionError(f"{output} exists; pass --overwrite to replace it")
         report = check(self.sources, column=self.column, subset=self.subset, limit=self.limit, crop=self.crop)
@@ -423,6 +477,7 @@ COMMANDS = {
     "sheet": Sheet,
     "imagine": Imagine,
     "evaluate": Evaluate,
+    "profile": ShowProfile,
     "info": Info,
     "data": Data,
     "app": App,
@@ -492,6 +547,11 @@ def _plan(options: Stylize) -> list[_Job]:
         raise OptionError(f"two photos would both become {twice}; stylise them into different folders")
     _refuse_existing(outputs, options.overwrite)
     return jobs
+
+
+def _check_ending(output: str) -> None:
+    if Path(output).suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"):
+        raise OptionError(f"cannot write {output}: name it .png, .jpg, .webp or .tif")
 
 
 def _refuse_existing(outputs: list[str], overwrite: bool) -> None:

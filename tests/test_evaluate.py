@@ -30,7 +30,8 @@ from hfstyle.cli import main
 from hfstyle.data.pictures import Pictures, open_pictures
 from hfstyle.errors import DataError, MissingExtraError
 from hfstyle.evaluation.baselines import color_statistics, transfer_color
-from hfstyle.evaluation.judge import FEWEST, Figure, judge, table
+from hfstyle.evaluation.culture import MEASURES
+from hfstyle.evaluation.judge import FEWEST, Figure, judge, profile_table, table
 from hfstyle.evaluation.metrics import KID, Distances, draw, halve
 from hfstyle.evaluation.network import QUALITY, SIZE, EfficientNetLite0, as_judged
 from hfstyle.evaluation.report import write_report
@@ -238,6 +239,16 @@ def test_share_is_nothing_for_photos_and_all_for_the_floor(judged, whole, art):
     assert full.artfid.value == pytest.approx((1 + full.content.value) * (1 + full.fid.value))
 
 
+def test_the_profile_lies_between_photos_and_paintings(judged, whole, art):
+    """Prints have fewer colours and flat fields."""
+    steps = {step.measure: step for step in whole.steps}
+    assert list(steps) == list(MEASURES)
+    for name in ("flat share", "spectral slope", "pattern entropy"):
+        assert steps[name].share == pytest.approx(1, abs=0.5), name
+    same = judged(opened(art / "photos"))
+    assert all(step.share in (None, 0) and step.painted == step.photos for step in same.steps)
+
+
 def test_paintings_themselves_are_at_the_end_of_the_way(judged, art, tmp_path):
     paintings = opened(art / "paintings")
     save(tmp_path / "made", (paintings[index] for index in range(COUNT)))
@@ -327,7 +338,7 @@ def test_the_report_is_one_page_that_asks_for_nothing(whole, tmp_path):
     assert not {"script", "iframe", "object"} & {tag for tag, _ in page.tags}
     assert "http" not in text and "url(" not in text and "@import" not in text
     assert "color-scheme: light dark" in text and "width=device-width" in text and '<html lang="en">' in text
-    for cell in [cell for row in table(whole.rows) for cell in row]:
+    for cell in [cell for row in (*table(whole.rows), *profile_table(whole.steps)) for cell in row]:
         assert cell in page.text
     for word in (
         "EfficientNet-Lite0",
@@ -388,13 +399,19 @@ def test_json_and_report_of_the_command(here, style, tmp_path, capsys):
     stylize = AutoModel.from_pretrained(style).stylize
     expected = judge("tiny", stylize, photos, paintings, baselines=True, resamplings=100, seed=5)
     assert facts["rows"] == expected.to_dict()["rows"]
+    assert facts["profile"] == expected.to_dict()["profile"]
     assert "tiny" in report.read_text()
 
 
 def test_ready_pictures_as_a_table(here, tmp_path, capsys):
     save(tmp_path / "mine", (paint(scene(seed)) for seed in range(COUNT)))
     assert main(["evaluate", "--outputs", str(tmp_path / "mine"), *SETS, "--resamplings", "100"]) == 0
-    heading, row, _, about = capsys.readouterr().out.splitlines()
+    heading, row, _, profile, *steps, _, about = capsys.readouterr().out.splitlines()
+    assert profile.split()[-6:] == ["photos", "painted", "paintings", "of", "the", "way"]
+    assert len(steps) == len(MEASURES) and all(
+        line.startswith(name) for line, name in zip(steps, MEASURES, strict=True)
+    )
+    assert all(re.search(r" (-?\d+%|-)$", line) for line in steps)
     assert heading.split() == ["pictures", "KID", "x1000", "share", "closed", "content", "FID", "ArtFID"]
     assert re.match(r"mine +-?\d+ \[-?\d+, \d+\]  \d+ % \[\d+, \d+\]  0\.\d\d \[", row)
     assert row.index("0.") == heading.index("content")

@@ -14,6 +14,8 @@ def bundled_models() -> list[str]:
 
 BANK = "bank"
 """Name of the bundled model that paints in many styles."""
+IMAGINE = "imagine"
+"""Name of the bundled model that takes no photo."""
 
 
 def bank_styles() -> list[str]:
@@ -27,5 +29,5 @@ def bundled_styles() -> list[str]:
 
     Where both have a style of one name, `bank:NAME` is the bank's.
     """
-    models = [name for name in bundled_models() if name != BANK]
+    models = [name for name in bundled_models() if name not in (BANK, IMAGINE)]
     return models + [f"{BANK}:{style}" if style in models else style for style in bank_styles()]

@@ -11,6 +11,7 @@ the share.
 - FID: like KID, with a bias that grows the fewer the pictures. See `hfstyle.evaluation.metrics.Distances`.
 - ArtFID: (1 + content) * (1 + FID), one figure for both (Wright & Ommer 2022, arXiv:2207.12280). They measure with
   other networks, so their figures are others.
+- Profile: on each measure of `hfstyle.evaluation.culture`, how far a style went from the photos to the paintings.
 """
 
 import dataclasses
@@ -32,6 +33,7 @@ from hfstyle.data.pictures import Pictures
 from hfstyle.data.sources import pair_key
 from hfstyle.errors import DataError, OptionError, some
 from hfstyle.evaluation.baselines import color_statistics, transfer_color
+from hfstyle.evaluation.culture import Profile, Step, distance, profile
 from hfstyle.evaluation.metrics import Distances, draw, halve
 from hfstyle.evaluation.network import QUALITY, SIZE, EfficientNetLite0, as_judged
 from hfstyle.machine import describe, peak_memory
@@ -44,6 +46,8 @@ HALVINGS = 100
 """Into how many pairs of halves the paintings are split for the floor."""
 SHEET = 12
 """Photos on the sheet, spread evenly over all, so that it is the same for every style."""
+PROFILED = 60
+"""Pictures of each set whose profile is taken, spread evenly over all."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class Judgement:
     Attributes:
         name: Of the style, or of the folder with the pictures.
         rows: What was judged, and after it the baselines where asked for.
+        steps: Where it lies between the photos and the paintings, on each measure of the profile.
         seconds: Median of what a picture took; None where the pictures were there before.
         memory: Most bytes of memory until all were made; None where unknown or where they were there before.
         facts: Which network, pictures, seed and machine.
@@ -92,6 +97,7 @@ class Judgement:
 
     name: str
     rows: list[Row]
+    steps: list[Step]
     seconds: float | None
     memory: int | None
     facts: dict[str, Any]
@@ -102,6 +108,7 @@ class Judgement:
         return {
             "name": self.name,
             "rows": [dataclasses.asdict(row) for row in self.rows],
+            "profile": [dataclasses.asdict(step) for step in self.steps],
             "seconds_per_picture": self.seconds,
             "peak_memory_bytes": self.memory,
             **self.facts,
@@ -117,9 +124,7 @@ class Judgement:
     def lines(self) -> list[str]:
         """All of it for people."""
         facts = self.facts
-        cells = table(self.rows)
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+        lines = [*aligned(table(self.rows)), "", *aligned(profile_table(self.steps))]
         pictures = f"{facts['photos']['pictures']} photos against {facts['paintings']['pictures']} paintings"
         lines += [
             "",
@@ -144,6 +149,22 @@ def table(rows: Iterable[Row]) -> list[list[str]]:
         for row in rows
     ]
     return [heading, *cells]
+
+
+def profile_table(steps: Iterable[Step]) -> list[list[str]]:
+    """The profile for people, a heading first. A dash is where photos and paintings do not differ."""
+    cells = [
+        [step.measure, f"{step.photos:.3g}", f"{step.painted:.3g}", f"{step.tradition:.3g}"]
+        + ["-" if step.share is None else f"{step.share + 0:.0%}"]
+        for step in steps
+    ]
+    return [["profile (medians)", "photos", "painted", "paintings", "of the way"], *cells]
+
+
+def aligned(cells: list[list[str]]) -> list[str]:
+    """A table in lines."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
 
 
 def _write(figure: Figure | None, factor: float, digits: int, unit: str = "") -> str:
@@ -198,7 +219,7 @@ def judge(
             )  # fmt: skip
     device = torch.device(device)
     network = EfficientNetLite0().to(device)  # first, since it may be missing
-    judged, sheet, seconds = _make(made, photos)
+    judged, sheet, profiled, seconds = _make(made, photos)
     ready = isinstance(made, Pictures)
     memory = None if ready else peak_memory(device)
     bench = _Bench(network, photos, paintings, resamplings, seed)
@@ -207,9 +228,11 @@ def judge(
         mean, deviation = color_statistics(_each(paintings))
         recoloured = [as_judged(transfer_color(photo, mean, deviation)) for photo in _each(photos)]
         rows += [bench.unchanged(), bench.row("colours of the paintings", recoloured), bench.floor()]
+    steps = distance(profile(photos, PROFILED), profiled, profile(paintings, PROFILED))
     return Judgement(
         name,
         rows,
+        steps,
         None if ready else statistics.median(seconds),
         memory,
         {
@@ -303,11 +326,11 @@ def _each(pictures: Pictures) -> Iterator[Image.Image]:
 
 def _make(
     made: Callable[[Image.Image], Image.Image] | Pictures, photos: Pictures
-) -> tuple[list[Image.Image], list[tuple[Image.Image, Image.Image]], list[float]]:
-    """A painting for each photo, as it will be judged; the sheet; and the seconds that each took."""
+) -> tuple[list[Image.Image], list[tuple[Image.Image, Image.Image]], Profile, list[float]]:
+    """A painting for each photo, as it will be judged; the sheet; their profile; and the seconds that each took."""
     places = _places(photos, made) if isinstance(made, Pictures) else None
-    chosen = {place * len(photos) // SHEET for place in range(SHEET)}
-    judged, sheet, seconds = [], [], []
+    chosen, measured = ({place * len(photos) // count for place in range(count)} for count in (SHEET, PROFILED))
+    judged, sheet, profiled, seconds = [], [], [], []
     for index, photo in enumerate(tqdm(_each(photos), "painting", len(photos), False, unit="photo", disable=None)):
         start = time.perf_counter()
         painting = made(photo) if places is None else made[places[index]]
@@ -315,7 +338,9 @@ def _make(
         judged.append(as_judged(painting))
         if index in chosen:
             sheet.append((photo, painting))
-    return judged, sheet, seconds
+        if index in measured:
+            profiled.append(painting)
+    return judged, sheet, Profile.of("what was made", profiled, quiet=False), seconds
 
 
 def _places(photos: Pictures, made: Pictures) -> list[int]:

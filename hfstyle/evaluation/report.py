@@ -8,7 +8,7 @@ from jinja2 import Environment
 from PIL import Image
 
 from hfstyle.errors import OptionError
-from hfstyle.evaluation.judge import Judgement, table
+from hfstyle.evaluation.judge import Judgement, profile_table, table
 from hfstyle.evaluation.network import QUALITY, SIZE
 from hfstyle.images import write_whole
 
@@ -17,6 +17,27 @@ CELL = 320
 
 # Names of files and folders are strangers' words, so everything is escaped.
 _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
+{% macro cells(table, title) %}
+<div class="wide" role="region" aria-labelledby="{{ title }}" tabindex="0">
+<table>
+<thead><tr>
+{% for cell in table[0] %}
+<th scope="col">{{ cell }}</th>
+{% endfor %}
+</tr></thead>
+<tbody>
+{% for row in table[1:] %}
+<tr>
+<th scope="row">{{ row[0] }}</th>
+{% for cell in row[1:] %}
+<td>{{ cell }}</td>
+{% endfor %}
+</tr>
+{% endfor %}
+</tbody>
+</table>
+</div>
+{% endmacro %}
 <!DOCTYPE html>
 <html lang="en">
 <head>
@@ -38,7 +59,7 @@ th, td { padding: .4rem .8rem; text-align: right; border-bottom: 1px solid var(-
 tbody th, thead th:first-child { text-align: left }
 thead th { vertical-align: bottom }
 tbody th { font-weight: 400; white-space: normal; position: sticky; left: 0; background: Canvas }
-tbody tr:first-child > * { font-weight: 600 }
+#figures + .wide tbody tr:first-child > * { font-weight: 600 }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem }
 dt { font-weight: 600 }
 dd { margin: 0; overflow-wrap: anywhere }
@@ -55,25 +76,7 @@ figure img { width: 100%; height: auto; display: block }
 {{ facts.paintings.pictures }} paintings of {{ facts.paintings.where }}</p>
 
 <h2 id="figures">Figures</h2>
-<div class="wide" role="region" aria-labelledby="figures" tabindex="0">
-<table>
-<thead><tr>
-{% for cell in table[0] %}
-<th scope="col">{{ cell }}</th>
-{% endfor %}
-</tr></thead>
-<tbody>
-{% for row in table[1:] %}
-<tr>
-<th scope="row">{{ row[0] }}</th>
-{% for cell in row[1:] %}
-<td>{{ cell }}</td>
-{% endfor %}
-</tr>
-{% endfor %}
-</tbody>
-</table>
-</div>
+{{ cells(table, "figures") }}
 {% if judgement.costs() %}
 <p>{{ judgement.costs() }}</p>
 {% endif %}
@@ -89,6 +92,12 @@ paintings, 100 %.</dd>
 the fewer there are: compare only sets of one size (halves have half as many).</dd>
 <dt>ArtFID</dt><dd>(1 + content) × (1 + FID). Others measure it with other networks, so their figures are others.</dd>
 </dl>
+
+<h2 id="profile">Profile</h2>
+{{ cells(profile, "profile") }}
+<p>What the pictures do with colour, space, line and surface: medians, and how far the style went from the photos, 0 %,
+to the paintings, 100 %. A dash is where these differ by no more than chance. It describes, and ranks nothing; what
+each measure is, <code>hfstyle profile</code> tells.</p>
 
 <h2>Pictures</h2>
 <div class="sheet">
@@ -122,6 +131,7 @@ def write_report(judgement: Judgement, path: str | os.PathLike) -> None:
         judgement=judgement,
         facts=judgement.facts,
         table=table(judgement.rows),
+        profile=profile_table(judgement.steps),
         sheet=[(_inline(photo), _inline(painting)) for photo, painting in judgement.sheet],
         provenance=_provenance(judgement),
     )
