@@ -9,11 +9,12 @@ import json
 import math
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, Suppress, arg, subcommand
@@ -373,6 +374,8 @@ class ShowProfile:
     """File for a picture of it."""
     limit: int | None = None
     """Measure this many pictures, spread evenly over all."""
+    language: Literal["en", "zh"] = "en"
+    """In which a bundled tradition is described."""
     overwrite: bool = False
     """Replace a plot that exists."""
     json: bool = False
@@ -385,11 +388,13 @@ class ShowProfile:
             _check_ending(self.plot)
             _refuse_existing([self.plot], self.overwrite)
         from hfstyle.data.pictures import open_pictures
-        from hfstyle.evaluation.culture import FEWEST, MEASURES, bundled_profile, bundled_profiles, profile
+        from hfstyle.evaluation.culture import FEWEST, MEASURES, aligned, bundled_profile, bundled_profiles, profile
 
         other = bundled_profile(self.beside)
+        about = []
         if self.pictures in bundled_profiles() and not os.path.exists(self.pictures):
             found = bundled_profile(self.pictures)
+            about = self._about(self.pictures)
         else:
             found = profile(open_pictures(self.pictures, split=None), self.limit)
             found = dataclasses.replace(found, name=_named(Path(self.pictures)).name)
@@ -401,8 +406,7 @@ class ShowProfile:
                 quartiles = f"{spread.low:.3g} to {spread.high:.3g}"
                 text = MEASURES[name].text + (f" ({MEASURES[name].unit})" if MEASURES[name].unit else "")
                 rows.append([name, f"{spread.median:.3g}", quartiles, f"{other.measures[name].median:.3g}", text])
-            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-            print("\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows))
+            print("\n".join([*about, *aligned(rows)]))
             print("\npalette: " + ", ".join(f"{colour} {share:.0%}" for colour, share in found.palette))
             print(f"{found.pictures} picture{'' if found.pictures == 1 else 's'} of {found.name}")
         if found.pictures < FEWEST:
@@ -412,6 +416,17 @@ class ShowProfile:
 
             _write(plot_profile(found), self.plot, self.overwrite)
         return 0
+
+    def _about(self, name: str) -> list[str]:
+        """The tradition in words; photographs have none."""
+        from hfstyle.traditions import tradition, traditions
+
+        if name not in traditions():
+            return []
+        found = tradition(name)
+        # Chinese has no spaces to break lines at, and its signs are two columns wide.
+        lines = textwrap.wrap(found.paragraphs[self.language], 100 if self.language == "en" else 50)
+        return [found.titles[self.language], found.periods[self.language], "", *lines, ""]
 
 
 @dataclass

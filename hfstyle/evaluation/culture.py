@@ -184,6 +184,12 @@ def distance(photos: Profile, painted: Profile, tradition: Profile) -> list[Step
     return steps
 
 
+def aligned(cells: list[list[str]]) -> list[str]:
+    """A table in lines."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+
+
 # ---- pictures, as they are measured ----
 def prepare(picture: Image.Image) -> Image.Image:
     """Without margins, `SIZE` on the short side and at most `LONGEST` on the other, after a JPEG (4:2:0)."""

@@ -33,7 +33,7 @@ from hfstyle.data.pictures import Pictures
 from hfstyle.data.sources import pair_key
 from hfstyle.errors import DataError, OptionError, some
 from hfstyle.evaluation.baselines import color_statistics, transfer_color
-from hfstyle.evaluation.culture import Profile, Step, distance, profile
+from hfstyle.evaluation.culture import Profile, Step, aligned, distance, profile
 from hfstyle.evaluation.metrics import Distances, draw, halve
 from hfstyle.evaluation.network import QUALITY, SIZE, EfficientNetLite0, as_judged
 from hfstyle.machine import describe, peak_memory
@@ -159,12 +159,6 @@ def profile_table(steps: Iterable[Step]) -> list[list[str]]:
         for step in steps
     ]
     return [["profile (medians)", "photos", "painted", "paintings", "of the way"], *cells]
-
-
-def aligned(cells: list[list[str]]) -> list[str]:
-    """A table in lines."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
 
 
 def _write(figure: Figure | None, factor: float, digits: int, unit: str = "") -> str:
