@@ -98,7 +98,8 @@ def classify(art: Path) -> None:
     names = train[0]
     groups = [re.sub(r"([-_]\d+)+$", "", path.stem) for path in train[1]]
     columns = list(MEASURES)
-    print(f"\n{describe(torch.device('cpu'))}; {len(names)} pictures of train/, {len(test[0])} of test/; chance {1 / len(SETS):.2f}")
+    counts = f"{len(names)} pictures of train/, {len(test[0])} of test/; chance {1 / len(SETS):.2f}"
+    print(f"\n{describe(torch.device('cpu'))}; {counts}")
     print("\n| measures | folds | folds, other scan | test | test, other scan |\n|-|-|-|-|-|")
     for title, left_out in (("all", ()), ("without tonal range", ("tonal range",))):
         kept = [n for n, column in enumerate(columns) if column not in left_out]
