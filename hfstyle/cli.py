@@ -108,6 +108,11 @@ class Sheet:
     """From 0 (the photo) to 1 (the painting)."""
     preserve_color: bool = False
     """Keep the photo's colours."""
+    profile: bool = False
+    """Show also the colours of each picture and, under them, those of the tradition; with --json, how far each went
+    from the photo to the tradition on every measure of hfstyle profile."""
+    language: Literal["en", "zh"] = "en"
+    """Of the names."""
     device: str | None = None
     """cpu, cuda, mps ...; chosen by itself where not given."""
     overwrite: bool = False
@@ -136,15 +141,18 @@ class Sheet:
             raise OptionError("there is no style; give --styles, or --bank with a bank that has some")
         if (len(painters) + 1) * photo.width * photo.height > MAX_PIXELS:
             raise OptionError(f"{len(painters)} styles are too many for one sheet; make --cell smaller")
-        cells, seconds = [("Photo", photo)], {}
+        cells, seconds = [({"en": "Photo", "zh": "照片"}[self.language], photo)], {}
         for name, load in tqdm(painters.items(), unit="style", disable=None if len(painters) > 1 else True):
             painter = load()
             start = time.perf_counter()
-            cells.append((_label(name, painter), painter.stylize(photo, self.strength, self.preserve_color)))
+            painting = painter.stylize(photo, self.strength, self.preserve_color)
             seconds[name] = round(time.perf_counter() - start, 3)
-        _write(labelled_sheet(cells, self.cell), output, self.overwrite)
+            cells.append((self._label(name, painter), painting))
+        palettes, steps = self._profiles(list(painters), [picture for _, picture in cells])
+        _write(labelled_sheet(cells, self.cell, palettes), output, self.overwrite)
         if self.json:
-            print(json.dumps({"photo": self.photo, "sheet": output, "seconds": seconds}, indent=2))
+            done = {"photo": self.photo, "sheet": output, "seconds": seconds}
+            print(json.dumps(done | ({"profile": steps} if self.profile else {}), indent=2))
         elif output != STDIO:
             print(output)
         return 0
@@ -171,6 +179,39 @@ class Sheet:
         if not isinstance(bank, StyledModel):
             raise OptionError(f"{self.bank} is a {type(bank).__name__}, which has no styles to choose from")
         return {name: functools.partial(bank.painter, read_blend(name)) for name in self.styles or bank.styles}
+
+    def _tradition(self, style: str) -> str | None:
+        """The tradition that a bundled style learnt from."""
+        from hfstyle.assets import bundled_styles
+
+        known = self.bank is None and style in bundled_styles()
+        return style.rpartition(":")[2] if known else None
+
+    def _label(self, style: str, painter: Any) -> str:
+        """What the sheet calls a style; a model that has but one is told from a bank's style of the same name."""
+        from hfstyle.styles import StylePainter
+        from hfstyle.traditions import tradition, traditions
+
+        name = self._tradition(style)
+        label = tradition(name).titles[self.language] if name in traditions() else _short(style)
+        kind = "" if isinstance(painter, StylePainter) else f" ({type(painter).__name__.removesuffix('Generator')})"
+        return label + kind
+
+    def _profiles(self, styles: list[str], pictures: list[Any]) -> tuple[list[list[Any]] | None, dict[str, Any]]:
+        """For each picture its palette and the tradition's; and where each painting lies between photo and tradition.
+        The first picture is the photo."""
+        if not self.profile:
+            return None, {}
+        from hfstyle.evaluation.culture import Profile, bundled_profiles, distance
+
+        photo, *painted = (Profile.of("picture", [picture]) for picture in pictures)
+        palettes, steps = [[photo.palette]], {}
+        for style, own in zip(styles, painted, strict=True):
+            goal = bundled_profiles().get(self._tradition(style) or "")
+            palettes.append([own.palette, goal.palette] if goal else [own.palette])
+            if goal:
+                steps[style] = [dataclasses.asdict(step) for step in distance(photo, own, goal)]
+        return palettes, steps
 
 
 @dataclass
@@ -615,14 +656,6 @@ def _short(style: str) -> str:
     name = style if os.path.exists(style) else style.rpartition(":")[2]
     path = _named(Path(name))
     return path.stem if path.suffix == ".safetensors" else path.name
-
-
-def _label(style: str, painter: Any) -> str:
-    """What a sheet calls a style; a model that has but one is told from a bank's style of the same name."""
-    from hfstyle.styles import StylePainter
-
-    kind = "" if isinstance(painter, StylePainter) else f" ({type(painter).__name__.removesuffix('Generator')})"
-    return _short(style) + kind
 
 
 def _is_pattern(given: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import struct
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -297,20 +298,29 @@ def contact_sheet(rows: list[list[Image.Image]], cell: int = 256, gap: int = 4) 
     return sheet
 
 
-def labelled_sheet(cells: list[tuple[str, Image.Image]], cell: int = 512) -> Image.Image:
+Palette = Sequence[tuple[str, float]]
+"""Colours as #rrggbb with the share of each."""
+
+
+def labelled_sheet(
+    cells: list[tuple[str, Image.Image]], cell: int = 512, palettes: list[Sequence[Palette]] | None = None
+) -> Image.Image:
     """Pictures on paper, each with its label below, in as many columns as make the sheet about as wide as a screen and
     leave few places empty.
 
     Args:
         cells: Labels and pictures.
         cell: Longest side of a picture, in pixels.
+        palettes: For each of them palettes that are drawn as strips between picture and label.
     """
     if not cells:
         raise OptionError("a sheet needs at least one picture")
     pictures = [ImageOps.contain(image, (cell, cell), Image.Resampling.LANCZOS) for _, image in cells]
     width, height = (max(picture.size[side] for picture in pictures) for side in (0, 1))
     gap, line = max(cell // 24, 4), max(cell // 10, 14)
-    step = width + gap, height + line + gap // 2
+    strip = max(cell // 32, 3)
+    strips = (strip + 2) * max(map(len, palettes or [[]]))
+    step = width + gap, height + strips + line + gap // 2
 
     def shape(columns: int) -> tuple[int, int]:
         return columns * step[0] + gap, math.ceil(len(cells) / columns) * step[1] + gap
@@ -326,10 +336,19 @@ def labelled_sheet(cells: list[tuple[str, Image.Image]], cell: int = 512) -> Ima
         left, top = gap + index % columns * step[0], gap + index // columns * step[1]
         place = left + (width - picture.width) // 2, top + height - picture.height
         sheet.paste(picture, place, picture if picture.mode == "RGBA" else None)
+        top += height
+        for palette in palettes[index] if palettes else ():
+            begin = 0.0
+            for colour, share in palette:
+                start, end = (round(place[0] + picture.width * min(at, 1)) for at in (begin, begin + share))
+                if end > start:
+                    draw.rectangle((start, top + 2, end - 1, top + 1 + strip), colour)
+                begin += share
+            top += strip + 2
         size = line * 0.5
         while draw.textlength(label, _font(label, size)) > width and size > 8:
             size *= 0.9
-        middle = left + width / 2, top + height + line * 0.5
+        middle = left + width / 2, top + line * 0.5
         draw.text(middle, label, "#2b2a28", _font(label, size), anchor="mm")
     return sheet
 

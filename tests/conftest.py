@@ -90,6 +90,8 @@ def assets(tmp_path_factory, monkeypatch):
     import torch
     from test_stylebank import tiny
 
+    import hfstyle.evaluation.culture
+    import hfstyle.traditions  # noqa: F401  (they keep the words and profiles that are bundled)
     from hfstyle import CycleGANGenerator
 
     folder = tmp_path_factory.mktemp("assets")

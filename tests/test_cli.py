@@ -14,7 +14,7 @@ from PIL import Image
 from test_images import encoded, gradient
 
 from hfstyle import AutoModel, CycleGANGenerator, DCGANGenerator, load_painter
-from hfstyle.cli import main
+from hfstyle.cli import Sheet, main
 
 
 @pytest.fixture
@@ -316,6 +316,37 @@ def place(sheet: np.ndarray, picture: np.ndarray) -> tuple[int, int] | None:
     return None
 
 
+def test_a_sheet_with_profiles_shows_palettes_and_tells_the_way(photo, assets, capsys):
+    pytest.importorskip("skimage", reason="the extra 'eval' is not installed")
+    from hfstyle.evaluation.culture import MEASURES, Profile, bundled_profile
+
+    options = ["--cell", "64", "--styles", "monet", "bank:ukiyoe", "山水", "--profile", "--json"]
+    assert main(["sheet", "c.png", *options]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    # Of 山水 nobody has written down what its tradition is.
+    assert list(facts["profile"]) == ["monet", "bank:ukiyoe"]
+    sheet = pixels("c-sheet.png")
+    painting = AutoModel.from_pretrained("bank").stylize("c.png", "monet")
+    row, column = place(sheet, np.asarray(painting))
+    for strip, profile in ((3, Profile.of("it", [painting])), (8, bundled_profile("monet"))):
+        found = {"#{:02x}{:02x}{:02x}".format(*pixel) for pixel in sheet[row + 48 + strip, column : column + 64]}
+        assert found == {colour for colour, share in profile.palette if share >= 0.02}
+    (step,) = (step for step in facts["profile"]["monet"] if step["measure"] == "hue entropy")
+    assert step["tradition"] == bundled_profile("monet").measures["hue entropy"].median
+    assert [step["measure"] for step in facts["profile"]["monet"]] == list(MEASURES)
+
+
+def test_the_names_on_a_sheet(assets):
+    """Traditions by their titles where a bundled style learnt from them, else the style's own name."""
+    names = {style: load_painter(style) for style in ("monet", "bank:ukiyoe", "ukiyoe", "sunset", "monet=.5,山水=.5")}
+    labels = [Sheet("c.png")._label(*item) for item in names.items()]
+    assert labels == [
+        "Claude Monet", "Ukiyo-e landscape", "Ukiyo-e landscape (CycleGAN)", "sunset (CycleGAN)", "monet=.5,山水=.5",
+    ]  # fmt: skip
+    assert Sheet("c.png", language="zh")._label("monet", names["monet"]) == "克劳德·莫奈"
+    assert Sheet("c.png", bank="mine")._label("monet", names["monet"]) == "monet"
+
+
 def test_a_sheet_of_chosen_styles(photo, assets, capsys):
     bank = AutoModel.from_pretrained("bank")
     more = ["--cell", "64", "--strength", "0.5", "--preserve-color", "--device", "cpu"]
@@ -362,7 +393,7 @@ def test_a_sheet_through_pipes(assets, style):
         (["a.png", "--bank", "bank", "--styles", "rococo"], "no style 'rococo' here"),
         (["a.png", "--cell", "32"], "--cell must lie between 64 and 2048, not 32"),
         (["a.png", "--strength", "2"], "strength must lie between 0 and 1"),
-        (["a.png", "-o", "sheet.doc"], "name it .png"),
+        (["a.png", "-o", "sheet.doc"], "cannot write sheet.doc: name it .png"),
         (["a.png", "-o", "b.jpg"], "b.jpg exists; pass --overwrite to replace it"),
         (["a.png", "-o", "-", "--json"], "cannot both go to standard output"),
         (["a.png", "--device", "abacus"], "there is no device 'abacus' here"),
