@@ -84,6 +84,7 @@ def test_one_step_leaves_a_whole_model(method, pictures, tmp_path):
     sheet = Image.open(tmp_path / "run" / "samples" / "step-0000001.jpg")
     assert sheet.width > 256
     shown = Image.open(tmp_path / "run" / "samples.jpg")
+    assert (f"![{'Thirty-two pictures' if method == 'dcgan' else 'Photographs and what'}") in card
     assert "](samples.jpg)" in card and (method == "dcgan" or shown.height / shown.width < sheet.height / sheet.width)
     record = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
     measures = {"eval_kid"} | {"cyclegan": {"eval_cycle", "cycle"}, "pix2pix": {"eval_l1", "l1"}}.get(method, set())

@@ -1,6 +1,6 @@
 """Make a trained model a bundled one: `python benchmarks/recipes/bundle.py OUT/ukiyoe [--restart-only]`.
 
-Into `hfstyle/assets/NAME` go the generator and its judge in half precision, the card and its samples. Into
+Into `hfstyle/assets/NAME` go the generator and its judge in half precision, the card and its pictures. Into
 `benchmarks/restart/NAME` go all networks in half precision: `--init-from benchmarks/restart/NAME` trains on. With
 `--restart-only`, of a model that is not good enough yet, only the latter.
 """
@@ -35,8 +35,8 @@ def main() -> None:
             # One card, at the top: a style's judge is explained there.
             model.save_pretrained(folder / subfolder, dtype=torch.float16, card="")
         if subfolders is BUNDLED:
-            shutil.copy(asked.trained / "README.md", folder)
-            shutil.copy(asked.trained / "samples.jpg", folder)
+            for shown in ("README.md", "samples.jpg", "curves.png"):
+                shutil.copy(asked.trained / shown, folder)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         print(f"{folder.relative_to(ROOT)}: {size / 2**20:.1f} MB")
 

@@ -11,4 +11,4 @@ for set in monet impressionism pointillism; do
 done
 python train.py dcgan --target "$OUT/landscapes" --output "$OUT/imagine" --crop 64 --resize 64 76 --batch-size 32 --ngf 48 --ndf 48 \
   --upsample resize --diffaugment translation --lr-discriminator 4e-4 --max-steps 20000 --ema 0.998 --eval-every 500 --eval-samples 256 \
-  --sample-every 500 --checkpoint-every 250 --resume latest "$@"
+  --sample-every 500 --checkpoint-every 250 --resume latest --about benchmarks/recipes/imagine.md --title "Imagined landscapes" "$@"

@@ -64,6 +64,7 @@ class DCGAN(Method):
         "Imagines pictures from noise, after a collection that it learnt from (DCGAN, "
         "[arXiv:1511.06434](https://arxiv.org/abs/1511.06434))."
     )
+    samples_caption = "Thirty-two pictures of one seed, as they came."
     config: DCGANTrainConfig
     material = staticmethod(collection)
 

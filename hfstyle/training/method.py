@@ -30,6 +30,8 @@ class Method(ABC):
     """`train.py NAME`."""
     summary: ClassVar[str]
     """First sentence of the model card."""
+    samples_caption: ClassVar[str] = "Photographs and what the model makes of them."
+    """What the card's sheet shows."""
     averaged: ClassVar[tuple[str, ...]] = ("generator",)
     """Networks whose running mean is saved, sampled and measured."""
 

@@ -118,6 +118,7 @@ def make_card(
         datasets=hub_datasets(config),
         # The other sheets show the pictures that it learnt from, which may not be the user's to publish.
         samples=CARD_SAMPLES_NAME if (folder / CARD_SAMPLES_NAME).exists() else None,
+        samples_caption=method.samples_caption,
         sections=sections,
     )
 
