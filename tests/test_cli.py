@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from test_images import encoded, gradient
 
-from hfstyle import AutoModel, CycleGANGenerator, DCGANGenerator, load_painter
+from hfstyle import AutoModel, CycleGANGenerator, DCGANGenerator, bundled_styles, load_painter
 from hfstyle.cli import Sheet, main
 
 
@@ -500,5 +500,15 @@ def test_each_command_knows_the_other_s_models(here, style, dream, capsys):
     assert "CycleGANGenerator, which needs a photo; see hfstyle stylize" in errors(capsys)[0]
     assert main(["stylize", "a.png", "--style", dream]) == 2
     assert "DCGANGenerator, which takes no photo; see hfstyle imagine" in errors(capsys)[0]
-    assert main(["imagine"]) == 2
-    assert len(errors(capsys)) == 1
+
+
+def test_the_bundled_model_imagines_and_is_no_style(here, capsys):
+    assert main(["imagine", "-n", "4"]) == 0
+    assert capsys.readouterr().out.strip() == "imagine-0.png"
+    sheet = pixels("imagine-0.png")
+    first, second = AutoModel.from_pretrained("imagine").generate(2)
+    assert place(sheet, np.asarray(first)) == (0, 0) and place(sheet, np.asarray(second)) == (0, 68)
+    assert np.asarray(first).std() > 10 and np.abs(np.asarray(first, float) - second).mean() > 10
+    assert "imagine" not in bundled_styles()
+    assert main(["stylize", "a.png", "--style", "imagine"]) == 2
+    assert "which takes no photo; see hfstyle imagine" in errors(capsys)[0]

@@ -22,10 +22,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trained", type=Path)
     parser.add_argument("--restart-only", action="store_true")
+    parser.add_argument("--no-judge", action="store_true", help="leave the judge out of what is bundled")
     parser.add_argument("--name", help="the folder's where not given; best/ and checkpoints need one")
     asked = parser.parse_args()
     name = asked.name or asked.trained.resolve().name
-    homes = {"benchmarks/restart": RESTART} | ({} if asked.restart_only else {"hfstyle/assets": BUNDLED})
+    bundled = BUNDLED[:1] if asked.no_judge else BUNDLED
+    homes = {"benchmarks/restart": RESTART} | ({} if asked.restart_only else {"hfstyle/assets": bundled})
     for home, subfolders in homes.items():
         folder = ROOT / home / name
         for subfolder in subfolders:
@@ -34,7 +36,7 @@ def main() -> None:
             model = AutoModel.from_pretrained(asked.trained, subfolder=subfolder, device="cpu")
             # One card, at the top: a style's judge is explained there.
             model.save_pretrained(folder / subfolder, dtype=torch.float16, card="")
-        if subfolders is BUNDLED:
+        if home == "hfstyle/assets":
             for shown in ("README.md", "samples.jpg", "curves.png"):
                 shutil.copy(asked.trained / shown, folder)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

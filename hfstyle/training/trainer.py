@@ -473,10 +473,10 @@ class Trainer:
             write_curves(self.output)
             (self.output / CARD_SAMPLES_NAME).unlink(missing_ok=True)  # of an earlier training, with other photos
             if count := self.method.publishable_rows:
-                save_image(
-                    contact_sheet(self._sample_rows()[:count], cell=384 if count < 6 else 224),
-                    self.output / CARD_SAMPLES_NAME,
-                )
+                rows = self._sample_rows()[:count]
+                largest = max(max(picture.size) for row in rows for picture in row)
+                sheet = contact_sheet(rows, cell=min(384 if count < 6 else 224, 2 * largest))
+                save_image(sheet, self.output / CARD_SAMPLES_NAME)
             self.method.save_pretrained(self._averaged(), self.output, card=self._card(self.output))
             self._tidy(1)
             best = self.evaluations["best"]
