@@ -1,10 +1,11 @@
 """Convolutions of 3x3 in a quarter of the multiplications: F(4x4, 3x3) of Lavin & Gray 2016, arXiv:1509.09308."""
 
 import functools
+import math
+import threading
 from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
 
@@ -12,6 +13,11 @@ FEWEST_CHANNELS = 96
 """With fewer, the way there and back costs more than it saves."""
 TILES = 128
 """As many at a time as stay in a processor's cache."""
+MOST_KEPT = 2**24
+"""Numbers that scratch memory of one name holds, 64 MB."""
+
+Kept = dict[bool, torch.Tensor] | None
+"""Transformed kernels of weights that do not change, forwards (False) and backwards (True)."""
 
 
 class WinogradConv2d(nn.Conv2d):
@@ -27,7 +33,7 @@ class WinogradConv2d(nn.Conv2d):
 
     def __init__(self, *args, frozen: bool = False, **kwargs):
         super().__init__(*args, **kwargs)
-        self.kept: dict[bool, torch.Tensor] | None = {} if frozen else None
+        self.kept: Kept = {} if frozen else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if (
@@ -40,20 +46,22 @@ class WinogradConv2d(nn.Conv2d):
             or torch.jit.is_tracing()
         ):
             return super().forward(x)
-        if self.padding[0]:
-            x = F.pad(x, (self.padding[0],) * 4)
+        padding = self.padding[0]
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
-            return _Convolution.apply(x, self.weight, self.bias, self.kept)
-        return _convolve(x, _transformed(self.weight, self.kept), self.bias)
+            return _Convolution.apply(x, self.weight, self.bias, padding, self.kept)
+        height, width = (size + 2 * padding - 2 for size in x.shape[2:])
+        blocks = x.new_empty(_shape(x, padding, self.out_channels))
+        return _convolve(x, padding, _transformed(self.weight, self.kept), self.bias, blocks)[:, :, :height, :width]
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, kept: dict | None):
+    def forward(
+        ctx, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: int, kept: dict | None
+    ):
         ctx.save_for_backward(x, weight)
-        ctx.kept = kept
-        # Instance norms, which follow in training, want each plane in one piece.
-        return _convolve(x, _transformed(weight, kept), bias).clone(memory_format=torch.contiguous_format)
+        ctx.padding, ctx.kept = padding, kept
+        return _in_planes(x, padding, _transformed(weight, kept), bias)
 
     @staticmethod
     @once_differentiable
@@ -61,79 +69,118 @@ class _Convolution(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         of_x = of_weight = of_bias = None
         if ctx.needs_input_grad[0]:
-            kernel = _transformed(weight, ctx.kept, backward=True)
-            of_x = _convolve(F.pad(gradient, (2,) * 4), kernel, None).contiguous()
+            of_x = _in_planes(gradient, 2 - ctx.padding, _transformed(weight, ctx.kept, backward=True), None)
         if ctx.needs_input_grad[1]:
-            of_weight = _gradient_of_weight(x, gradient)
+            of_weight = _gradient_of_weight(x, ctx.padding, gradient)
         if ctx.needs_input_grad[2]:
             of_bias = gradient.sum((0, 2, 3))
-        return of_x, of_weight, of_bias, None
+        return of_x, of_weight, of_bias, None, None
 
 
-def _transformed(weight: torch.Tensor, kept: dict[bool, torch.Tensor] | None, backward: bool = False) -> torch.Tensor:
+def _transformed(weight: torch.Tensor, kept: Kept, backward: bool = False) -> torch.Tensor:
     """(out, in, 3, 3) -> the kernel in which the convolution is a product, (36, in, out), or `backward` that of the
     gradient, (36, out, in). Looked up in `kept` if there is one."""
     if kept and backward in kept:
         return kept[backward]
     # A gradient goes the other way through the kernel turned round.
     weight = weight.permute(2, 3, 0, 1).flip(0, 1) if backward else weight.permute(2, 3, 1, 0)
-    kernel = _twice(_matrices()[1], weight).view(36, *weight.shape[2:])
+    kernel = _twice(_matrices()[1], weight, "kernel").view(36, *weight.shape[2:])
     if kept is not None:
-        kept[backward] = kernel
+        kernel = kept[backward] = kernel.clone()
     return kernel
 
 
-def _convolve(x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """(N, in, H + 2, W + 2) and (36, in, out) -> (N, out, H, W), channels last."""
+def _in_planes(x: torch.Tensor, padding: int, kernel: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """The convolution with each plane in one piece, as instance norms want it, which follow in training."""
+    height, width = (size + 2 * padding - 2 for size in x.shape[2:])
+    pixels = _convolve(x, padding, kernel, bias, _scratch("blocks", *_shape(x, padding, kernel.shape[2])))
+    return pixels[:, :, :height, :width].clone(memory_format=torch.contiguous_format)
+
+
+def _shape(x: torch.Tensor, padding: int, channels: int) -> tuple[int, ...]:
+    """Of the blocks of 4x4 pixels that cover the result: (N, rows, 4, columns, 4, channels)."""
+    rows, columns = (-(-(size + 2 * padding - 2) // 4) for size in x.shape[2:])
+    return len(x), rows, 4, columns, 4, channels
+
+
+def _convolve(
+    x: torch.Tensor, padding: int, kernel: torch.Tensor, bias: torch.Tensor | None, blocks: torch.Tensor
+) -> torch.Tensor:
+    """(N, in, H, W) and (36, in, out) -> (N, out, 4 rows, 4 columns), channels last, in the memory of `blocks`."""
     into, _, back = _matrices()
-    height, width = x.shape[2] - 2, x.shape[3] - 2
-    blocks = x.new_empty(len(x), -(-height // 4), 4, -(-width // 4), 4, kernel.shape[2])
-    for rows, tiles in _tiles(x):  # (6, 6, N, rows, columns, in)
-        products = torch.bmm(_twice(into, tiles).view(36, -1, kernel.shape[1]), kernel)
-        pixels = _twice(back, products).view(4, 4, *tiles.shape[2:5], kernel.shape[2])
+    inputs, outputs = kernel.shape[1:]
+    for rows, tiles in _tiles(x, padding):  # (6, 6, N, rows, columns, in)
+        values = _twice(into, tiles, "values").view(36, -1, inputs)
+        products = torch.bmm(values, kernel, out=_scratch("products", 36, values.shape[1], outputs))
+        pixels = _twice(back, products, "pixels").view(4, 4, *tiles.shape[2:5], outputs)
         blocks[:, rows] = pixels.permute(2, 3, 0, 4, 1, 5)
     if bias is not None:
         blocks += bias
-    return blocks.flatten(3, 4).flatten(1, 2)[:, :height, :width].permute(0, 3, 1, 2)
+    return blocks.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
 
 
-def _gradient_of_weight(x: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    """(N, in, H + 2, W + 2) and (N, out, H, W) -> (out, in, 3, 3): the transposed of each of the three products."""
+def _gradient_of_weight(x: torch.Tensor, padding: int, gradient: torch.Tensor) -> torch.Tensor:
+    """(N, in, H, W) and (N, out, ...) -> (out, in, 3, 3): the transposed of each of the three products."""
     into, of_kernel, back = _matrices()
-    height, width = gradient.shape[2:]
-    blocks = _channels_last(gradient, -height % 4, -width % 4).unflatten(2, (-1, 4)).unflatten(1, (-1, 4))
-    total = x.new_zeros(36, x.shape[1], gradient.shape[1])
-    for rows, tiles in _tiles(x):
-        inputs = _twice(into, tiles).view(36, -1, x.shape[1])
+    inputs, outputs = x.shape[1], gradient.shape[1]
+    shape = _shape(x, padding, outputs)
+    blocks = _channels_last(gradient, 0, 4 * shape[1], 4 * shape[3], "gradient").view(shape)
+    total = _scratch("total", 36, inputs, outputs).zero_()
+    for rows, tiles in _tiles(x, padding):
+        values = _twice(into, tiles, "values").view(36, -1, inputs)
         pixels = blocks[:, rows].permute(2, 4, 0, 1, 3, 5)  # (4, 4, N, rows, columns, out)
-        outputs = _twice(back.T, pixels).view(36, -1, gradient.shape[1])
-        total.baddbmm_(inputs.transpose(1, 2), outputs)
-    return _twice(of_kernel.T, total).view(3, 3, *total.shape[1:]).permute(3, 2, 0, 1).contiguous()
+        total.baddbmm_(values.transpose(1, 2), _twice(back.T, pixels, "pixels").view(36, -1, outputs))
+    weight = _twice(of_kernel.T, total, "kernel").view(3, 3, inputs, outputs)
+    return weight.permute(3, 2, 0, 1).clone(memory_format=torch.contiguous_format)
 
 
-def _tiles(x: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
-    """(N, C, H + 2, W + 2) -> views of 6x6 pixels, four apart, (6, 6, N, rows, columns, C), and which rows they are:
+def _tiles(x: torch.Tensor, padding: int) -> Iterator[tuple[slice, torch.Tensor]]:
+    """(N, C, H, W) -> views of 6x6 pixels, four apart, (6, 6, N, rows, columns, C), and which rows they are: about
     `TILES` at a time."""
-    height, width = x.shape[2] - 2, x.shape[3] - 2
-    rows, columns = -(-height // 4), -(-width // 4)
-    x = _channels_last(x, -height % 4, -width % 4)
+    _, rows, _, columns, *_ = _shape(x, padding, 0)
+    x = _channels_last(x, padding, 4 * rows + 2, 4 * columns + 2, "x")
     step = max(1, TILES // (columns * len(x)))
     for first in range(0, rows, step):
         part = x[:, 4 * first : 4 * (first + step) + 2]
         yield slice(first, first + step), part.unfold(1, 6, 4).unfold(2, 6, 4).permute(4, 5, 0, 1, 2, 3)
 
 
-def _channels_last(x: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
-    """(N, C, H, W) -> (N, H + rows, W + columns, C), zeros where there was nothing."""
-    x = F.pad(x, (0, columns, 0, rows)) if rows or columns else x
-    return x.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1)
+def _channels_last(x: torch.Tensor, padding: int, height: int, width: int, name: str) -> torch.Tensor:
+    """(N, C, H, W) -> (N, height, width, C) with `padding` zeros above and to the left, and as many as are missing on
+    the other sides."""
+    place = padding, height - padding - x.shape[2], padding, width - padding - x.shape[3]
+    result = _scratch(name, len(x), height, width, x.shape[1])
+    result[:, : place[0]] = result[:, height - place[1] :] = 0
+    result[:, :, : place[2]] = result[:, :, width - place[3] :] = 0
+    result[:, place[0] : height - place[1], place[2] : width - place[3]] = x.permute(0, 2, 3, 1)
+    return result
 
 
-def _twice(matrix: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+def _twice(matrix: torch.Tensor, x: torch.Tensor, name: str) -> torch.Tensor:
     """(n, k) along rows and along columns of tiles, (k, k, ...) or of as many values -> (n, n, values)."""
     rows, columns = matrix.shape
-    x = (matrix @ x.reshape(columns, -1)).view(rows, columns, -1)
-    return torch.bmm(matrix.expand(rows, -1, -1), x)
+    if not x.is_contiguous():
+        x = _scratch("tiles", *x.shape).copy_(x)
+    x = x.view(columns, -1)
+    half = torch.mm(matrix, x, out=_scratch("half", rows, x.shape[1])).view(rows, columns, -1)
+    return torch.bmm(matrix.expand(rows, -1, -1), half, out=_scratch(name, rows, rows, half.shape[2]))
+
+
+_kept = threading.local()
+
+
+def _scratch(name: str, *shape: int) -> torch.Tensor:
+    """Memory for what is no longer needed when the next convolution begins, each under its name. Asked for anew each
+    time, it would leave holes between what is kept, a third more memory in all, and new pages to be cleared."""
+    size = math.prod(shape)
+    if size > MOST_KEPT:
+        return torch.empty(shape)
+    memory = getattr(_kept, name, None)
+    if memory is None or memory.numel() < size:
+        with torch.inference_mode(False):
+            memory = torch.empty(size)
+        setattr(_kept, name, memory)
+    return memory[:size].view(shape)
 
 
 @functools.cache
