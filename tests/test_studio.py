@@ -24,6 +24,7 @@ import torch
 from PIL import Image
 
 from hfstyle import AutoModel
+from hfstyle.auto import bundled_model
 from hfstyle.errors import HfstyleError, ImageError
 
 pytest.importorskip("gradio", reason="the extra 'app' is not installed")
@@ -38,6 +39,7 @@ from hfstyle.studio.stylise import default_style
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTO = EXAMPLES / "aitzgorri.jpg"
+BLEND = {"monet": 0.7, "ukiyoe": 0.3}
 
 
 @dataclass
@@ -427,15 +429,42 @@ def test_closing_ends_a_painting_in_progress(tmp_path):
     assert 0 < len(passed) < 40
 
 
-def test_few_models_stay_in_memory(painter, monkeypatch):
+def test_few_models_stay_in_memory_and_a_bank_is_one_of_them(painter, assets, tmp_path, monkeypatch):
     loaded = []
-    monkeypatch.setattr("hfstyle.studio.painter.bundled_styles", lambda: ["a", "b"])
-    monkeypatch.setattr(
-        "hfstyle.auto.bundled_painter", lambda name: loaded.append(name) or SlowModel(torch.nn.Identity())
-    )
-    for style in ("a", "a", "b", "b", "a"):
-        asyncio.run(painter.paint(PHOTO, style, 1.0, False))
-    assert loaded == ["a", "b", "a"] and list(painter._models) == ["a"]
+    monkeypatch.setattr("hfstyle.auto.bundled_model", lambda name: loaded.append(name) or bundled_model(name))
+    photo = small_photo(tmp_path / "photo.png")
+    for style in ("sunset", "sunset", "monet", "山水", "bank:ukiyoe", "ukiyoe", "monet"):
+        asyncio.run(painter.paint(photo, style, 1.0, False))
+    assert loaded == ["sunset", "bank", "ukiyoe", "bank"] and list(painter._models) == ["bank"]
+
+
+def test_a_sketch_is_the_small_photo_in_a_style_or_a_blend(painter, assets, tmp_path):
+    async def sketches():
+        photo = await painter.shrink(small_photo(tmp_path / "photo.png", "RGBA", size=(700, 350)))
+        return photo, await painter.sketch(photo.file, "monet"), await painter.sketch(photo.file, BLEND)
+
+    bank = bundled_model("bank")
+    photo, *made = asyncio.run(sketches())
+    with Image.open(photo.file) as small:
+        assert small.size == photo.size == (512, 256) and small.mode == "RGBA"
+    for sketch, style in zip(made, ("monet", BLEND), strict=True):
+        expected = np.asarray(bank.stylize(photo.file, style), dtype=float)
+        with Image.open(sketch.file) as image:
+            assert (image.format, image.size, image.mode) == ("WEBP", sketch.size, "RGBA")
+            assert np.abs(np.asarray(image, dtype=float) - expected)[expected[..., 3] > 200].mean() < 8
+        assert sketch.file.is_relative_to(painter.folder)
+
+
+@pytest.mark.parametrize("style", ["no such style", "../ukiyoe", {"no such style": 1.0}, {"sunset": 1.0}])
+def test_only_bundled_styles_are_sketched(painter, assets, style):
+    with pytest.raises(text.StudioError, match="no such style"):
+        asyncio.run(painter.sketch(PHOTO, style))
+
+
+def test_a_small_photo_is_not_enlarged_nor_a_deleted_one_shrunk(painter, tmp_path):
+    assert asyncio.run(painter.shrink(small_photo(tmp_path / "photo.png"))).size == (96, 64)
+    with pytest.raises(text.StudioError, match="within the hour"):
+        asyncio.run(painter.shrink(tmp_path / "gone.png"))
 
 
 def test_a_photo_that_was_deleted_meanwhile_gets_a_sentence(painter, tmp_path):
