@@ -32,8 +32,9 @@ pytest.importorskip("gradio", reason="the extra 'app' is not installed")
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from hfstyle.studio import storage, text
+from hfstyle.studio import overview, storage, text
 from hfstyle.studio.app import MAX_UPLOAD_BYTES, build_app
+from hfstyle.studio.components import wall_value
 from hfstyle.studio.painter import EXAMPLES, Painter, Stopped
 from hfstyle.studio.stylise import default_style
 
@@ -131,7 +132,7 @@ def test_every_entry_has_every_language():
 def test_no_entry_is_left_over():
     source = "".join(path.read_text("utf-8") for path in Path(text.__file__).parent.glob("*.py"))
     for key in text.CATALOGUE:
-        assert key.startswith("style.") or source.count(f'"{key}"') >= 2, key
+        assert key.startswith(("style.", "page.")) or source.count(f'"{key}"') >= 2, key
 
 
 def test_an_unknown_word_is_found_out_when_the_page_is_built():
@@ -157,6 +158,41 @@ def test_errors_are_sentences_in_both_languages(error, key, english):
     page = text.error_html(error, "/tmp/a/b/photo.jpg")
     assert text.CATALOGUE[key]["zh-CN"] in page
     assert "/tmp" not in page and "<b>" not in page and "secret" not in page
+
+
+# All styles at once
+
+
+def test_the_fast_network_paints_first(assets):
+    assert overview.styles() == ["monet", "bank:ukiyoe", "山水", "sunset", "ukiyoe"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "busy", "seconds", "words"),
+    [
+        ("abc", True, {}, "0 of 3 painted"),
+        ("abc", True, {"a": 0.4, "c": 2.2}, "0 of 3 painted, about 4 s left"),  # b takes the mean of a and c
+        ("c", True, {"a": 0.4, "c": 2.2}, "2 of 3 painted, about 3 s left"),
+        ("c", False, {"a": 0.4, "c": 2.2}, "Stopped after 2 of 3."),
+        ("", False, {"a": 0.4}, "Choose a painting"),
+    ],
+)
+def test_the_page_tells_how_long_the_styles_that_are_left_will_take(waiting, busy, seconds, words):
+    status = overview._status(3, list(waiting), busy, seconds)
+    assert f">{words}" in status and ("<progress" in status) == bool(waiting)
+
+
+def test_a_blend_is_called_by_its_parts():
+    words = overview._blend_words({"monet": 50, "<b>": 100})
+    assert words.startswith(text.both("style.monet") + " 33 % + ") and words.endswith("&lt;b&gt; 67 %")
+
+
+def test_only_the_next_painting_is_marked(tmp_path):
+    pictures = [tmp_path / "a.jpg", None, None]
+    for busy in (True, False):
+        cells = wall_value(pictures, busy)
+        assert [cell["next"] for cell in cells] == [False, busy, False]
+        assert [bool(cell["file"]) for cell in cells] == [True, False, False]
 
 
 # The endpoint

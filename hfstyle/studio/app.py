@@ -12,8 +12,11 @@ from hfstyle.studio import overview, stylise
 from hfstyle.studio.components import header
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.storage import CHECK_EVERY, MAX_AGE, claim_folder, keep_clean
-from hfstyle.studio.text import CATALOGUE, i18n, label
+from hfstyle.studio.text import CATALOGUE, i18n
 from hfstyle.studio.theme import STYLE_SHEET, theme
+
+PAGES = {"one": stylise.build, "all": overview.build}
+"""By their names in the address, the first page first; studio.css shows one of them."""
 
 MAX_UPLOAD_BYTES = 50 * 2**20
 """Larger uploads are refused while they arrive. A phone's largest photos have about 25 MB."""
@@ -31,12 +34,10 @@ def build_app(painter: Painter | None = None) -> gr.Blocks:
     with gr.Blocks(
         title=CATALOGUE["title"]["en"], analytics_enabled=False, delete_cache=(CHECK_EVERY, MAX_AGE)
     ) as demo:
-        header()
-        with gr.Tabs(elem_id="pages"):
-            with gr.Tab(label("page.one")):
-                stylise.build(painter)
-            with gr.Tab(label("page.all")):
-                overview.build(painter)
+        header(list(PAGES))
+        for name, build in PAGES.items():
+            with gr.Column(elem_id=f"page-{name}"):
+                build(painter)
         stylise.add_endpoint(painter)
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
 

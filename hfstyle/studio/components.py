@@ -123,16 +123,32 @@ if (core) {
 } else {
     languages.remove();
 }
+
+const links = [...element.querySelectorAll("nav a")];
+const names = links.map(link => link.hash.slice(1));
+const turn = () => {
+    const page = names.includes(location.hash.slice(1)) ? location.hash.slice(1) : names[0];
+    document.documentElement.dataset.page = page;
+    links.forEach((link, index) => link.setAttribute("aria-current", names[index] === page ? "page" : "false"));
+};
+addEventListener("hashchange", turn);
+turn();
 """
 
 
-def header() -> gr.HTML:
-    """The name, one line, and the language switch, which Gradio would hide in its settings."""
+def header(pages: list[str]) -> gr.HTML:
+    """The name, one line, the way to each page, and the language switch, which Gradio would hide in its settings.
+
+    `gr.Tabs` of Gradio 6.31 leaves the names of those that are not shown in the language of the first time, and has no
+    addresses. Here a page's address is its name after `#`, and `data-page` of the document says which is shown.
+    """
+    links = "".join(f'<a href="#{name}">{both(f"page.{name}")}</a>' for name in pages)
     buttons = "".join(f'<button type="button" lang="{locale}">{name}</button>' for locale, name in LANGUAGES.items())
     return gr.HTML(
         value=f"""
         <header class="masthead">
             {_SEAL}<h1>{both("title")}</h1><p>{both("tagline")}</p>
+            <nav>{links}</nav>
             <div class="languages" role="group" aria-label="Language, 语言">{buttons}</div>
         </header>
         """,

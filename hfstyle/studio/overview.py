@@ -153,8 +153,10 @@ def build(painter: Painter) -> None:
 
     def choose(picked: list[str]) -> list[Any]:
         """Show the weights of the chosen styles; one too many takes the place of the first."""
-        picked = picked[-MOST_BLENDED:]
-        return [gr.update(value=picked), *(gr.update(visible=name in picked or HIDDEN) for name in blended)]
+        kept = picked[-MOST_BLENDED:]
+        # Only then: a visitor who is quick may have chosen another meanwhile.
+        choice = gr.update(value=kept) if kept != picked else gr.skip()
+        return [choice, *(gr.update(visible=name in kept or HIDDEN) for name in blended)]
 
     async def follow(work: Sheet | None, picked: list[str], *shares: float) -> dict[str, Any]:
         if work is None or not picked:
@@ -199,20 +201,26 @@ def build(painter: Painter) -> None:
 
 
 def _status(total: int, waiting: list[str], busy: bool, seconds: dict[str, float]) -> str:
+    """Words and a bar about the paintings, of which the styles in `waiting` are not there yet.
+
+    Args:
+        seconds: How long the styles took that were painted before, by their names.
+    """
     done = total - len(waiting)
     if not waiting:
         words = both("all_done")
     elif not busy:
         words = both("all_stopped", done=done, total=total)
-    else:
+    elif not seconds:
         words = both("all_progress", done=done, total=total)
-        if seconds:
-            usual = sum(seconds.values()) / len(seconds)
-            left = sum(seconds.get(name, usual) for name in waiting)
-            words += both("time_left", seconds=math.ceil(left))
+    else:
+        usual = sum(seconds.values()) / len(seconds)
+        left = math.ceil(sum(seconds.get(name, usual) for name in waiting))
+        words = both("all_progress_left", done=done, total=total, seconds=left)
     return progress_line(words, done, total)
 
 
 def _blend_words(mixture: dict[str, float]) -> str:
+    """What a blend is called, as HTML."""
     total = sum(mixture.values())
     return " + ".join(f"{style_words(name)} {round(100 * share / total)} %" for name, share in mixture.items())

@@ -59,7 +59,10 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "stop": {"en": "Stop", "zh-CN": "停止"},
     # All styles at once
     "all_progress": {"en": "{done} of {total} painted", "zh-CN": "已画好 {done} 幅，共 {total} 幅"},
-    "time_left": {"en": ", about {seconds} s left", "zh-CN": "，大约还需 {seconds} 秒"},
+    "all_progress_left": {
+        "en": "{done} of {total} painted, about {seconds} s left",
+        "zh-CN": "已画好 {done} 幅，共 {total} 幅，大约还需 {seconds} 秒",
+    },
     "all_done": {
         "en": "Choose a painting to compare it with your photo.",
         "zh-CN": "选择一幅画，与照片比较。",
