@@ -348,6 +348,7 @@ def test_chinese_for_those_who_read_it(open_page, locale):
     page = open_page(locale=locale)
     page.get_by_role("button", name="开始作画").click()
     assert complaint(page) == text.CATALOGUE["error.no_photo"]["zh-CN"]
+    page.locator("#paint").wait_for()
     visible = page.locator("body").inner_text()
     for key in ("tagline", "photo", "style", "strength", "keep_color", "paint", "examples", "privacy", "style.ukiyoe"):
         assert text.CATALOGUE[key]["zh-CN"] in visible and text.CATALOGUE[key]["en"] not in visible, key
@@ -546,8 +547,8 @@ def test_one_of_them_is_compared_with_the_photo(open_page, photo):
     show_all(page)
     sketch_all(page, photo)
     assert not page.locator("#all-comparison .after").count(), "the photo stands alone until a painting is chosen"
-    page.get_by_role("button", name="Compare with the photo: Shan shui").click()
-    titled(page, "Shan shui")
+    page.get_by_role("button", name="Compare with the photo: Shanshui").click()
+    titled(page, "Shanshui")
     shown = page.locator("#all-comparison .after")
     shan_shui = page.locator("#wall img").nth(WALL.index("shanshui"))
     assert (
@@ -574,25 +575,25 @@ def test_a_blend_follows_its_weights(open_page, bank, photo):
     assert page.get_by_role("checkbox", name="Monet").is_disabled(), "there is nothing to paint yet"
     sketch_all(page, photo)
     blend(page, "Monet", "Pirosmani")
-    titled(page, "Monet 50 % + Pirosmani 50 %")
+    titled(page, "Monet 50% + Pirosmani 50%")
     shown = page.locator("#all-comparison .after")
     assert difference(page, shown, bank.stylize(photo, {"monet": 1.0, "pirosmani": 1.0})) < 5
     page.get_by_role("spinbutton", name=re.compile("Pirosmani")).fill("100")
     page.get_by_role("spinbutton", name=re.compile("Pirosmani")).press("Tab")
-    titled(page, "Monet 33 % + Pirosmani 67 %")
+    titled(page, "Monet 33% + Pirosmani 67%")
     assert difference(page, shown, bank.stylize(photo, {"monet": 1.0, "pirosmani": 2.0})) < 5
     blend(page, "Van Gogh")
-    titled(page, "Monet 25 % + Van Gogh 25 % + Pirosmani 50 %")
+    titled(page, "Monet 25% + Van Gogh 25% + Pirosmani 50%")
     look(page, "all-blended", full=True)
     # A fourth takes the place of the first that was chosen.
-    blend(page, "Shan shui")
-    titled(page, "Van Gogh 25 % + Shan shui 25 % + Pirosmani 50 %")
+    blend(page, "Shanshui")
+    titled(page, "Van Gogh 25% + Shanshui 25% + Pirosmani 50%")
     assert not page.get_by_role("checkbox", name="Monet").is_checked()
     assert page.locator("#blend input[type=range]:visible").count() == 3
     slider = page.locator("#blend input[type=range]:visible").first
     slider.focus()
     slider.press("ArrowRight")
-    titled(page, "Van Gogh 27 % + Shan shui 24 % + Pirosmani 49 %")
+    titled(page, "Van Gogh 27% + Shanshui 24% + Pirosmani 49%")
 
 
 def test_stop_leaves_what_was_painted(open_page):
@@ -660,6 +661,22 @@ def tab_to(page: sync_api.Page, is_there: Callable[[str], bool]) -> None:
     raise AssertionError(f"no way there; at {page.evaluate(FOCUSED)!r}")
 
 
+def test_an_upright_photo_on_a_phone(open_page, tmp_path):
+    page = open_page(**PHONE)
+    show_all(page)
+    sketch_all(page, small_photo(tmp_path / "upright.png", size=(210, 280)))
+    cell = page.locator("#wall button").first.bounding_box()
+    assert abs(cell["width"] / cell["height"] - 0.75) < 0.02, "nothing is cut away"
+    page.get_by_role("button", name="Blend styles").tap()
+    blend(page, "Monet", "Kuindzhi", "Pirosmani")
+    titled(page, "Monet 33% + Kuindzhi 33% + Pirosmani 33%")
+    page.locator("#blend input[type=range]:visible").last.scroll_into_view_if_needed()
+    page.wait_for_timeout(SECONDS)
+    figure = page.locator("#all-comparison .comparison").bounding_box()
+    assert figure["y"] >= -1 and figure["y"] + figure["height"] <= 844, "the picture stays in sight of its weights"
+    look(page, "all-phone-upright")
+
+
 def test_a_bad_file_gets_words_here_too(open_page, photo, tmp_path):
     page = open_page()
     show_all(page)
@@ -707,8 +724,8 @@ def test_all_styles_in_chinese_on_a_phone(open_page, photo):
     assert figure["y"] >= -1 and figure["y"] + figure["height"] <= 740, "the painting is brought into view"
     look(page, "all-phone-compared")
     page.get_by_role("button", name="混合画风").tap()
-    blend(page, "莫奈", "山水画", "库因芝")
-    titled(page, "莫奈 33 % + 山水画 33 % + 库因芝 33 %")
+    blend(page, "莫奈", "山水", "库因芝")
+    titled(page, "莫奈 33% + 山水 33% + 库因芝 33%")
     assert page.evaluate(narrow)
     look(page, "all-phone-blended", full=True)
     visible = page.locator("body").inner_text()
@@ -727,7 +744,7 @@ def test_the_language_changes_with_everything_there(open_page, photo):
     page.get_by_role("button", name="Compare with the photo: Monet").click()
     titled(page, "Monet")
     blend(page, "Monet", "Kuindzhi")
-    titled(page, "Monet 50 % + Kuindzhi 50 %")
+    titled(page, "Monet 50% + Kuindzhi 50%")
     assert page.get_by_role("spinbutton", name=re.compile("Kuindzhi")).is_visible()
     visible = page.locator("#all").inner_text()
     assert not re.search("[\u4e00-\u9fff]", visible), visible

@@ -184,13 +184,13 @@ def test_the_page_tells_how_long_the_styles_that_are_left_will_take(waiting, bus
 
 def test_a_blend_is_called_by_its_parts():
     words = overview._blend_words({"monet": 50, "<b>": 100})
-    assert words.startswith(text.both("style.monet") + " 33 % + ") and words.endswith("&lt;b&gt; 67 %")
+    assert words.startswith(text.both("style.monet") + " 33% + ") and words.endswith("&lt;b&gt; 67%")
 
 
 def test_only_the_next_painting_is_marked(tmp_path):
     pictures = [tmp_path / "a.jpg", None, None]
     for busy in (True, False):
-        cells = wall_value(pictures, busy)
+        cells = wall_value(pictures, (640, 480), busy)["cells"]
         assert [cell["next"] for cell in cells] == [False, busy, False]
         assert [bool(cell["file"]) for cell in cells] == [True, False, False]
 

@@ -278,24 +278,34 @@ def wall(titles: list[str], **options: Any) -> gr.HTML:
         titles: What each is called, as HTML.
         **options: For `gr.HTML`.
     """
-    template = "".join(
-        f'<li{{{{#if value.{index}.next}}}} class="next"{{{{/if}}}}>'
-        f'<button type="button" data-index="{index}"{{{{#unless value.{index}.file}}}} disabled{{{{/unless}}}}>'
+    cells = "".join(
+        f'<li{{{{#if value.cells.{index}.next}}}} class="next"{{{{/if}}}}>'
+        f'<button type="button" data-index="{index}"{{{{#unless value.cells.{index}.file}}}} disabled{{{{/unless}}}}>'
         f'<span class="for-readers">{both("compare_button")} {title}</span>'
-        f'{{{{#if value.{index}.file}}}}<img src="{{{{value.{index}.file.url}}}}" alt="">{{{{/if}}}}</button>'
-        f'<span class="title">{title}</span></li>'
+        f'{{{{#if value.cells.{index}.file}}}}<img src="{{{{value.cells.{index}.file.url}}}}" alt="">{{{{/if}}}}'
+        f'</button><span class="title">{title}</span></li>'
         for index, title in enumerate(titles)
     )
-    return gr.HTML(html_template=f'<ul class="wall">{template}</ul>', js_on_load=_CLICK_SCRIPT, **BARE, **options)
+    template = f'{{{{#if value}}}}<ul class="wall" style="--ratio: {{{{value.ratio}}}}">{cells}</ul>{{{{/if}}}}'
+    return gr.HTML(html_template=template, js_on_load=_CLICK_SCRIPT, **BARE, **options)
 
 
-def wall_value(pictures: list[Path | None], busy: bool) -> list[dict[str, Any]]:
-    """The value of a `wall`: the files that are there, and whether the first that is not is being painted."""
+def wall_value(pictures: list[Path | None], size: tuple[int, int], busy: bool) -> dict[str, Any]:
+    """The value of a `wall`.
+
+    Args:
+        pictures: The files, None for those that are not painted yet.
+        size: Their shape (width, height); very long ones are cut to fit.
+        busy: Whether the first that is not there is being painted.
+    """
     following = pictures.index(None) if busy and None in pictures else None
-    return [
-        {"file": picture and FileData(path=str(picture)).model_dump(), "next": index == following}
-        for index, picture in enumerate(pictures)
-    ]
+    return {
+        "ratio": min(max(size[0] / size[1], 2 / 3), 2),
+        "cells": [
+            {"file": picture and FileData(path=str(picture)).model_dump(), "next": index == following}
+            for index, picture in enumerate(pictures)
+        ],
+    }
 
 
 def progress_line(words: str, done: int, total: int) -> str:

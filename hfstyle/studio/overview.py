@@ -102,13 +102,19 @@ def build(painter: Painter) -> None:
         """What is painted, how far that is, and the button that fits."""
         if work is None:
             hidden = gr.update(visible=HIDDEN)
-            return {sheet: None, paintings: gr.update(value=[], **hidden), status: hidden, stop: hidden, rest: hidden}
+            return {
+                sheet: None,
+                paintings: gr.update(value=None, **hidden),
+                status: hidden,
+                stop: hidden,
+                rest: hidden,
+            }
         pictures = [work.sketches[name].file if name in work.sketches else None for name in names]
         waiting = [name for name in names if name not in work.sketches]
         busy = busy and bool(waiting)
         return {
             sheet: work,
-            paintings: gr.update(value=wall_value(pictures, busy), visible=True),
+            paintings: gr.update(value=wall_value(pictures, work.photo.size, busy), visible=True),
             status: gr.update(value=_status(len(names), waiting, busy, seconds), visible=True),
             stop: gr.update(visible=busy or HIDDEN),
             rest: gr.update(visible=bool(waiting) and not busy or HIDDEN),
@@ -223,4 +229,4 @@ def _status(total: int, waiting: list[str], busy: bool, seconds: dict[str, float
 def _blend_words(mixture: dict[str, float]) -> str:
     """What a blend is called, as HTML."""
     total = sum(mixture.values())
-    return " + ".join(f"{style_words(name)} {round(100 * share / total)} %" for name, share in mixture.items())
+    return " + ".join(f"{style_words(name)} {round(100 * share / total)}%" for name, share in mixture.items())

@@ -78,14 +78,14 @@ CATALOGUE: dict[str, dict[str, str]] = {
     # The examples
     "examples": {"en": "Or try one of these", "zh-CN": "或者试试这些照片"},
     "example_button": {"en": "Paint this photo:", "zh-CN": "把这张照片变成画作："},
-    # Styles: `style.` and the name of the bundled model
+    # Styles: `style.` and the name in `bundled_styles()`; short, as hfstyle.traditions tells the rest
     "style.ukiyoe": {"en": "Ukiyo-e", "zh-CN": "浮世绘"},
     "style.bank:ukiyoe": {"en": "Ukiyo-e II", "zh-CN": "浮世绘（二）"},
     "style.monet": {"en": "Monet", "zh-CN": "莫奈"},
-    "style.vangogh": {"en": "Van Gogh", "zh-CN": "梵高"},
-    "style.pointillism": {"en": "Pointillism", "zh-CN": "点彩派"},
+    "style.vangogh": {"en": "Van Gogh", "zh-CN": "凡·高"},
+    "style.pointillism": {"en": "Neo-Impressionism", "zh-CN": "新印象派"},
     "style.impressionism": {"en": "Impressionism", "zh-CN": "印象派"},
-    "style.shanshui": {"en": "Shan shui", "zh-CN": "山水画"},
+    "style.shanshui": {"en": "Shanshui", "zh-CN": "山水"},
     "style.kuindzhi": {"en": "Kuindzhi", "zh-CN": "库因芝"},
     "style.pirosmani": {"en": "Pirosmani", "zh-CN": "皮罗斯马尼"},
     # Errors
