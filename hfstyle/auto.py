@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from hfstyle.assets import ASSETS, BANK, bundled_models, bundled_styles
+from hfstyle.assets import ASSETS, BANK, bundled_models, bundled_styles, model_of
 from hfstyle.discriminators import (
     DCGANDiscriminator,
     FeatureDiscriminator,
@@ -126,10 +126,14 @@ def own_style(name: str | os.PathLike) -> bool:
 
 def bundled_painter(name: str, device: Any = None) -> ImageToImageModel | StylePainter:
     """What paints in one of `bundled_styles()`, whatever lies in the working folder. See `load_painter`."""
-    bank, _, style = name.rpartition(":")
-    if not bank and name in bundled_models():
-        return AutoModel.from_pretrained(ASSETS / name, device=device)
-    return AutoModel.from_pretrained(ASSETS / BANK, device=device).painter(style)
+    model, style = model_of(name)
+    loaded = bundled_model(model, device)
+    return loaded if style is None else loaded.painter(style)
+
+
+def bundled_model(name: str, device: Any = None) -> PreTrainedModel:
+    """One of `bundled_models()`, whatever lies in the working folder."""
+    return AutoModel.from_pretrained(ASSETS / name, device=device)
 
 
 def read_blend(text: str) -> Blend:

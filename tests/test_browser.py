@@ -3,6 +3,8 @@
 Every test leaves a picture of the page in tests/screenshots/, to be looked at.
 """
 
+import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +19,8 @@ from playwright import sync_api
 from test_studio import bomb, running_studio, same_pixels, small_photo
 
 from hfstyle import AutoModel
-from hfstyle.studio import text
+from hfstyle.assets import model_of
+from hfstyle.studio import overview, text
 from hfstyle.studio.painter import EXAMPLES
 from hfstyle.studio.stylise import default_style
 
@@ -149,7 +152,7 @@ def test_an_example_is_painted_at_a_click(open_page, model, tmp_path):
     page.get_by_role("button", name="Paint this photo: Seeding").click()
     painted(page)
     look(page, "desktop-example")
-    assert page.get_by_text("Clemens Engelhardt, CC0 1.0").is_visible()
+    assert page.locator("#examples").get_by_text("Clemens Engelhardt, CC0 1.0").is_visible()
     download(page).save_as(tmp_path / "painting.png")
     same_pixels(tmp_path / "painting.png", model.stylize(EXAMPLES / "seeding.jpg"))
 
@@ -162,7 +165,9 @@ def test_the_comparison_moves_by_mouse_and_by_keyboard(open_page, photo):
     handle.focus()
     for _ in range(10):
         handle.press("ArrowRight")
-    assert page.locator(".comparison").evaluate("figure => figure.style.getPropertyValue('--cut')") == "60%"
+    assert (
+        page.locator(".comparison").evaluate("figure => getComputedStyle(figure).getPropertyValue('--cut')") == "60%"
+    )
     box = handle.bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2)
     page.mouse.down()
@@ -192,14 +197,20 @@ def test_every_control_has_a_name(open_page, photo):
     page = open_page()
     choose(page, photo)
     paint(page)
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll("button, input:not([type=file]), a")]
-            .filter(element => element.checkVisibility())
-            .filter(element => !(element.innerText.trim() || element.getAttribute("aria-label") || element.title
-                || element.labels?.length || element.getAttribute("aria-labelledby")))
-            .map(element => element.outerHTML.slice(0, 120))"""
-    )
-    assert nameless == []
+    assert page.evaluate(NAMELESS) == []
+    show_all(page)
+    page.get_by_role("button", name="Blend styles").click()
+    sketch_all(page, photo)
+    page.get_by_role("button", name="Compare with the photo: Monet").click()
+    blend(page, "Monet", "Kuindzhi")
+    assert page.evaluate(NAMELESS) == []
+
+
+NAMELESS = """() => [...document.querySelectorAll("button, input:not([type=file]), a")]
+    .filter(element => element.checkVisibility())
+    .filter(element => !(element.innerText.trim() || element.getAttribute("aria-label") || element.title
+        || element.labels?.length || element.getAttribute("aria-labelledby")))
+    .map(element => element.outerHTML.slice(0, 120))"""
 
 
 def test_stop_stops(open_page, tmp_path):
@@ -337,6 +348,7 @@ def test_chinese_for_those_who_read_it(open_page, locale):
     page = open_page(locale=locale)
     page.get_by_role("button", name="开始作画").click()
     assert complaint(page) == text.CATALOGUE["error.no_photo"]["zh-CN"]
+    page.locator("#paint").wait_for()
     visible = page.locator("body").inner_text()
     for key in ("tagline", "photo", "style", "strength", "keep_color", "paint", "examples", "privacy", "style.ukiyoe"):
         assert text.CATALOGUE[key]["zh-CN"] in visible and text.CATALOGUE[key]["en"] not in visible, key
@@ -406,8 +418,11 @@ def test_dark(open_page, photo):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_stand_out_from_their_ground(open_page, scheme):
     page = open_page(color_scheme=scheme)
-    faint = page.evaluate(CONTRAST)
-    assert faint == []
+    assert page.evaluate(CONTRAST) == []
+    show_all(page)
+    page.get_by_role("button", name="Paint this photo: Seeding").click()
+    page.locator("#wall img").first.wait_for(timeout=PATIENCE)
+    assert page.evaluate(CONTRAST) == []
 
 
 CONTRAST = """() => {
@@ -425,7 +440,7 @@ CONTRAST = """() => {
         return "rgb(255, 255, 255)";
     };
     return [...document.querySelectorAll("h1, h2, p, span, label, button, a")]
-        .filter(element => element.checkVisibility() && !element.closest(".for-readers"))
+        .filter(element => element.checkVisibility() && !element.closest(".for-readers, .tag"))
         .filter(element => [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
         .map(element => {
             const pair = [light(getComputedStyle(element).color), light(ground(element))].sort((a, b) => b - a);
@@ -433,3 +448,314 @@ CONTRAST = """() => {
         })
         .filter(([words, ratio]) => words && ratio < 4.5);
 }"""
+
+
+# All styles at once
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return AutoModel.from_pretrained("bank")
+
+
+WALL = overview.styles()
+IN_THE_BANK = [name for name in WALL if model_of(name)[1]]
+
+
+def show_all(page: sync_api.Page, name: str = "All at once") -> None:
+    page.get_by_role("link", name=name).click()
+    page.locator("#all-photo").wait_for()
+
+
+def sketch_all(page: sync_api.Page, photo: Path) -> None:
+    page.set_input_files("#all-photo input[type=file]", photo)
+    sketched(page)
+
+
+def sketched(page: sync_api.Page, number: int = len(WALL)) -> None:
+    """Wait until so many styles are painted."""
+    page.wait_for_function(
+        "number => [...document.querySelectorAll('#wall img')].filter(one => one.naturalWidth > 0).length >= number",
+        arg=number,
+        timeout=PATIENCE,
+    )
+
+
+def blend(page: sync_api.Page, *styles: str) -> None:
+    for style in styles:
+        page.get_by_role("checkbox", name=style, exact=True).check()
+
+
+def titled(page: sync_api.Page, words: str) -> None:
+    """Wait until the painting beside the photo is called so, and is there."""
+    tag = page.locator("#all-comparison .after-tag")
+    sync_api.expect(tag).to_have_text(
+        re.compile(rf"^\s*{re.escape(words)}\s*$"), timeout=PATIENCE, use_inner_text=True
+    )
+    page.wait_for_function(
+        "[...document.querySelectorAll('#all-comparison img')].every(one => one.complete && one.naturalWidth > 0)"
+    )
+
+
+def difference(page: sync_api.Page, picture: sync_api.Locator, expected: Image.Image) -> float:
+    """Mean difference in levels between a picture on the page and another; JPEG costs some 2."""
+    answer = page.request.get(picture.evaluate("image => image.src"))
+    with Image.open(io.BytesIO(answer.body())) as image:
+        assert image.size == expected.size
+        return np.abs(np.asarray(image.convert("RGB"), dtype=float) - np.asarray(expected, dtype=float)).mean()
+
+
+def test_a_photo_appears_in_every_style(open_page, bank, photo):
+    page = open_page()
+    show_all(page)
+    look(page, "all-empty", full=True)
+    page.set_input_files("#all-photo input[type=file]", photo)
+    sketched(page, 1)
+    assert page.locator("#all-stop").is_visible() and page.locator("#all-status progress").is_visible()
+    assert re.match(r"\d of 9 painted, about \d+ s left", page.locator("#all-status").inner_text())
+    look(page, "all-painting")
+    sketched(page)
+    page.locator("#all-stop").wait_for(state="hidden")
+    assert page.locator("#all-status").inner_text() == "Choose a painting to compare it with your photo."
+    titles = [text.CATALOGUE[f"style.{name}"]["en"] for name in WALL]
+    assert page.locator("#wall .title").all_inner_texts() == titles
+    for index, name in enumerate(WALL[: len(IN_THE_BANK)]):
+        errors = {
+            other: difference(page, page.locator("#wall img").nth(index), bank.stylize(photo, model_of(other)[1]))
+            for other in (name, IN_THE_BANK[index - 1])
+        }
+        assert errors[name] == min(errors.values()) < 5, errors
+    look(page, "all-painted", full=True)
+
+
+def test_the_pages_have_addresses(open_page, studio):
+    page = open_page()
+    one, every = page.get_by_role("link", name="One style"), page.get_by_role("link", name="All at once")
+    every.click()
+    page.locator("#all-photo").wait_for()
+    assert page.url == f"{studio.url}#all" and not page.locator("#photo").is_visible()
+    assert (one.get_attribute("aria-current"), every.get_attribute("aria-current")) == ("false", "page")
+    page.reload()
+    page.locator("#all-photo").wait_for()
+    page.go_back()
+    page.locator("#photo").wait_for()
+    assert not page.locator("#all-photo").is_visible()
+
+
+def test_one_of_them_is_compared_with_the_photo(open_page, photo):
+    page = open_page()
+    show_all(page)
+    sketch_all(page, photo)
+    assert not page.locator("#all-comparison .after").count(), "the photo stands alone until a painting is chosen"
+    page.get_by_role("button", name="Compare with the photo: Shanshui").click()
+    titled(page, "Shanshui")
+    shown = page.locator("#all-comparison .after")
+    shan_shui = page.locator("#wall img").nth(WALL.index("shanshui"))
+    assert (
+        shown.evaluate("image => image.src").split("/")[-2:]
+        == shan_shui.evaluate("image => image.src").split("/")[-2:]
+    )
+    with Image.open(photo) as image:
+        assert difference(page, page.locator("#all-comparison .before"), image.convert("RGB")) == 0
+    handle = page.locator("#all-comparison").get_by_role("slider")
+    handle.focus()
+    handle.press("ArrowRight")
+    # The line stays where it was put while the painting changes.
+    page.get_by_role("button", name="Compare with the photo: Monet").click()
+    titled(page, "Monet")
+    cut = "figure => getComputedStyle(figure).getPropertyValue('--cut')"
+    assert page.locator("#all-comparison .comparison").evaluate(cut) == "51%"
+    look(page, "all-compared")
+
+
+def test_a_blend_follows_its_weights(open_page, bank, photo):
+    page = open_page()
+    show_all(page)
+    page.get_by_role("button", name="Blend styles").click()
+    assert page.get_by_role("checkbox", name="Monet").is_disabled(), "there is nothing to paint yet"
+    sketch_all(page, photo)
+    blend(page, "Monet", "Pirosmani")
+    titled(page, "Monet 50% + Pirosmani 50%")
+    shown = page.locator("#all-comparison .after")
+    assert difference(page, shown, bank.stylize(photo, {"monet": 1.0, "pirosmani": 1.0})) < 5
+    page.get_by_role("spinbutton", name=re.compile("Pirosmani")).fill("100")
+    page.get_by_role("spinbutton", name=re.compile("Pirosmani")).press("Tab")
+    titled(page, "Monet 33% + Pirosmani 67%")
+    assert difference(page, shown, bank.stylize(photo, {"monet": 1.0, "pirosmani": 2.0})) < 5
+    blend(page, "Van Gogh")
+    titled(page, "Monet 25% + Van Gogh 25% + Pirosmani 50%")
+    look(page, "all-blended", full=True)
+    # A fourth takes the place of the first that was chosen.
+    blend(page, "Shanshui")
+    titled(page, "Van Gogh 25% + Shanshui 25% + Pirosmani 50%")
+    assert not page.get_by_role("checkbox", name="Monet").is_checked()
+    assert page.locator("#blend input[type=range]:visible").count() == 3
+    slider = page.locator("#blend input[type=range]:visible").first
+    slider.focus()
+    slider.press("ArrowRight")
+    titled(page, "Van Gogh 27% + Shanshui 24% + Pirosmani 49%")
+
+
+def test_stop_leaves_what_was_painted(open_page):
+    page = open_page()
+    show_all(page)
+    page.get_by_role("button", name="Paint this photo: Life").click()
+    sketched(page, 2)
+    page.get_by_role("button", name="Stop").click()
+    page.locator("#all-rest").wait_for()
+    sources = page.locator("#wall img").evaluate_all("images => images.map(image => image.src)")
+    page.wait_for_timeout(2 * SECONDS)
+    assert 2 <= len(sources) < len(WALL) and page.locator("#wall img").count() == len(sources)
+    assert page.locator("#all-status").inner_text().startswith(f"Stopped after {len(sources)} of 9.")
+    assert page.locator("#wall button:disabled").count() == len(WALL) - len(sources)
+    look(page, "all-stopped")
+    page.get_by_role("button", name="Compare with the photo: Van Gogh").click()
+    titled(page, "Van Gogh")
+    page.get_by_role("button", name="Paint the rest").click()
+    sketched(page)
+    assert (
+        page.locator("#wall img").evaluate_all("images => images.map(image => image.src)")[: len(sources)] == sources
+    )
+    titled(page, "Van Gogh")
+
+
+def test_another_photo_ends_the_first(open_page, photo):
+    page = open_page()
+    show_all(page)
+    page.get_by_role("button", name="Paint this photo: Life").click()
+    sketched(page, 1)
+    page.locator("#all-another").click()
+    page.get_by_role("button", name="Paint this photo: Life").wait_for()
+    page.wait_for_timeout(SECONDS)
+    assert not page.locator("#wall").is_visible() and not page.locator("#all-stop").is_visible()
+    assert not page.locator("#all-comparison .comparison").count()
+    sketch_all(page, photo)
+    with Image.open(photo) as image:
+        assert difference(page, page.locator("#all-comparison .before"), image.convert("RGB")) == 0
+
+
+def test_all_styles_by_keyboard(open_page):
+    page = open_page()
+    page.get_by_role("link", name="One style").focus()
+    tab_to(page, lambda name: name.startswith("All at once"))
+    page.keyboard.press("Enter")
+    page.locator("#all-photo").wait_for()
+    tab_to(page, lambda name: name.startswith("Paint this photo: Seeding"))
+    page.keyboard.press("Enter")
+    sketched(page, 2)
+    tab_to(page, lambda name: name.startswith("Compare with the photo: Van Gogh"))
+    sketched(page)
+    assert page.evaluate(FOCUSED).startswith("Compare with the photo: Van Gogh"), "what comes in takes no focus away"
+    page.keyboard.press("Enter")
+    titled(page, "Van Gogh")
+
+
+FOCUSED = "document.activeElement.innerText.trim().replace(/\\s+/g, ' ')"
+
+
+def tab_to(page: sync_api.Page, is_there: Callable[[str], bool]) -> None:
+    for _ in range(40):
+        if is_there(page.evaluate(FOCUSED)):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"no way there; at {page.evaluate(FOCUSED)!r}")
+
+
+def test_an_upright_photo_on_a_phone(open_page, tmp_path):
+    page = open_page(**PHONE)
+    show_all(page)
+    sketch_all(page, small_photo(tmp_path / "upright.png", size=(210, 280)))
+    cell = page.locator("#wall button").first.bounding_box()
+    assert abs(cell["width"] / cell["height"] - 0.75) < 0.02, "nothing is cut away"
+    page.get_by_role("button", name="Blend styles").tap()
+    blend(page, "Monet", "Kuindzhi", "Pirosmani")
+    titled(page, "Monet 33% + Kuindzhi 33% + Pirosmani 33%")
+    page.locator("#blend input[type=range]:visible").last.scroll_into_view_if_needed()
+    page.wait_for_timeout(SECONDS)
+    figure = page.locator("#all-comparison .comparison").bounding_box()
+    assert figure["y"] >= -1 and figure["y"] + figure["height"] <= 844, "the picture stays in sight of its weights"
+    look(page, "all-phone-upright")
+
+
+def test_a_bad_file_gets_words_here_too(open_page, photo, tmp_path):
+    page = open_page()
+    show_all(page)
+    (tmp_path / "holiday.jpg").write_text("I am not a photo.")
+    page.set_input_files("#all-photo input[type=file]", tmp_path / "holiday.jpg")
+    assert complaint(page) == "holiday.jpg is not a picture that can be read (JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF)."
+    page.locator("#all-photo img").wait_for(state="detached")
+    assert not page.locator("#wall").is_visible() and not page.locator("#all-stop").is_visible()
+    sketch_all(page, photo)
+
+
+def test_a_photo_deleted_meanwhile_gets_words(open_page, studio, photo):
+    page = open_page()
+    show_all(page)
+    page.set_input_files("#all-photo input[type=file]", photo)
+    sketched(page, 1)
+    page.get_by_role("button", name="Stop").click()
+    page.locator("#all-rest").wait_for()
+    for small in studio.temporary.glob("hfstyle-studio-*/*/photo.png"):
+        small.unlink()
+    page.get_by_role("button", name="Paint the rest").click()
+    assert complaint(page) == "This photo has been deleted, as all are within the hour; choose it again."
+    page.locator("#all-rest").wait_for()
+    assert not page.locator("#all-stop").is_visible()
+
+
+def test_all_styles_in_chinese_on_a_phone(open_page, photo):
+    page = open_page(**{**PHONE, "viewport": {"width": 360, "height": 740}}, locale="zh-CN")
+    narrow = "document.documentElement.scrollWidth <= window.innerWidth"
+    show_all(page, "全部画风")
+    assert page.evaluate(narrow) and page.evaluate("window.innerWidth") == 360
+    look(page, "all-phone-empty", full=True)
+    page.set_input_files("#all-photo input[type=file]", photo)
+    sketched(page, 1)
+    assert re.match(r"已画好 \d 幅，共 9 幅，大约还需 \d+ 秒", page.locator("#all-status").inner_text())
+    look(page, "all-phone-painting")
+    sketched(page)
+    assert page.locator("#wall .title").all_inner_texts() == [
+        text.CATALOGUE[f"style.{name}"]["zh-CN"] for name in WALL
+    ]
+    page.get_by_role("button", name="与照片比较： 皮罗斯马尼").tap()
+    titled(page, "皮罗斯马尼")
+    page.wait_for_timeout(SECONDS)
+    figure = page.locator("#all-comparison .comparison").bounding_box()
+    assert figure["y"] >= -1 and figure["y"] + figure["height"] <= 740, "the painting is brought into view"
+    look(page, "all-phone-compared")
+    page.get_by_role("button", name="混合画风").tap()
+    blend(page, "莫奈", "山水", "库因芝")
+    titled(page, "莫奈 33% + 山水 33% + 库因芝 33%")
+    assert page.evaluate(narrow)
+    look(page, "all-phone-blended", full=True)
+    visible = page.locator("body").inner_text()
+    for key in ("blend", "blend_styles", "all_done", "another", "page.one", "page.all", "privacy"):
+        assert text.CATALOGUE[key]["zh-CN"] in visible and text.CATALOGUE[key]["en"] not in visible, key
+
+
+def test_the_language_changes_with_everything_there(open_page, photo):
+    page = open_page()
+    page.get_by_role("button", name="中文").click()
+    page.get_by_role("button", name="开始作画").wait_for()
+    show_all(page, "全部画风")
+    page.get_by_role("button", name="混合画风").click()
+    sketch_all(page, photo)
+    page.get_by_role("button", name="English").click()
+    page.get_by_role("button", name="Compare with the photo: Monet").click()
+    titled(page, "Monet")
+    blend(page, "Monet", "Kuindzhi")
+    titled(page, "Monet 50% + Kuindzhi 50%")
+    assert page.get_by_role("spinbutton", name=re.compile("Kuindzhi")).is_visible()
+    visible = page.locator("#all").inner_text()
+    assert not re.search("[\u4e00-\u9fff]", visible), visible
+    look(page, "all-switched", full=True)
+
+
+def test_all_styles_by_night(open_page):
+    page = open_page(color_scheme="dark")
+    show_all(page)
+    page.get_by_role("button", name="Paint this photo: Seeding").click()
+    sketched(page)
+    page.get_by_role("button", name="Compare with the photo: Van Gogh").click()
+    titled(page, "Van Gogh")
+    look(page, "all-dark", full=True)

@@ -24,6 +24,7 @@ import torch
 from PIL import Image
 
 from hfstyle import AutoModel
+from hfstyle.auto import bundled_model
 from hfstyle.errors import HfstyleError, ImageError
 
 pytest.importorskip("gradio", reason="the extra 'app' is not installed")
@@ -31,13 +32,15 @@ pytest.importorskip("gradio", reason="the extra 'app' is not installed")
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from hfstyle.studio import storage, text
+from hfstyle.studio import overview, storage, text
 from hfstyle.studio.app import MAX_UPLOAD_BYTES, build_app
+from hfstyle.studio.components import wall_value
 from hfstyle.studio.painter import EXAMPLES, Painter, Stopped
 from hfstyle.studio.stylise import default_style
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTO = EXAMPLES / "aitzgorri.jpg"
+BLEND = {"monet": 0.7, "ukiyoe": 0.3}
 
 
 @dataclass
@@ -129,7 +132,7 @@ def test_every_entry_has_every_language():
 def test_no_entry_is_left_over():
     source = "".join(path.read_text("utf-8") for path in Path(text.__file__).parent.glob("*.py"))
     for key in text.CATALOGUE:
-        assert key.startswith("style.") or source.count(f'"{key}"') >= 2, key
+        assert key.startswith(("style.", "page.")) or source.count(f'"{key}"') >= 2, key
 
 
 def test_an_unknown_word_is_found_out_when_the_page_is_built():
@@ -155,6 +158,41 @@ def test_errors_are_sentences_in_both_languages(error, key, english):
     page = text.error_html(error, "/tmp/a/b/photo.jpg")
     assert text.CATALOGUE[key]["zh-CN"] in page
     assert "/tmp" not in page and "<b>" not in page and "secret" not in page
+
+
+# All styles at once
+
+
+def test_the_fast_network_paints_first(assets):
+    assert overview.styles() == ["monet", "bank:ukiyoe", "山水", "sunset", "ukiyoe"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "busy", "seconds", "words"),
+    [
+        ("abc", True, {}, "0 of 3 painted"),
+        ("abc", True, {"a": 0.4, "c": 2.2}, "0 of 3 painted, about 4 s left"),  # b takes the mean of a and c
+        ("c", True, {"a": 0.4, "c": 2.2}, "2 of 3 painted, about 3 s left"),
+        ("c", False, {"a": 0.4, "c": 2.2}, "Stopped after 2 of 3."),
+        ("", False, {"a": 0.4}, "Choose a painting"),
+    ],
+)
+def test_the_page_tells_how_long_the_styles_that_are_left_will_take(waiting, busy, seconds, words):
+    status = overview._status(3, list(waiting), busy, seconds)
+    assert f">{words}" in status and ("<progress" in status) == bool(waiting)
+
+
+def test_a_blend_is_called_by_its_parts():
+    words = overview._blend_words({"monet": 50, "<b>": 100})
+    assert words.startswith(text.both("style.monet") + " 33% + ") and words.endswith("&lt;b&gt; 67%")
+
+
+def test_only_the_next_painting_is_marked(tmp_path):
+    pictures = [tmp_path / "a.jpg", None, None]
+    for busy in (True, False):
+        cells = wall_value(pictures, (640, 480), busy)["cells"]
+        assert [cell["next"] for cell in cells] == [False, busy, False]
+        assert [bool(cell["file"]) for cell in cells] == [True, False, False]
 
 
 # The endpoint
@@ -427,15 +465,42 @@ def test_closing_ends_a_painting_in_progress(tmp_path):
     assert 0 < len(passed) < 40
 
 
-def test_few_models_stay_in_memory(painter, monkeypatch):
+def test_few_models_stay_in_memory_and_a_bank_is_one_of_them(painter, assets, tmp_path, monkeypatch):
     loaded = []
-    monkeypatch.setattr("hfstyle.studio.painter.bundled_styles", lambda: ["a", "b"])
-    monkeypatch.setattr(
-        "hfstyle.auto.bundled_painter", lambda name: loaded.append(name) or SlowModel(torch.nn.Identity())
-    )
-    for style in ("a", "a", "b", "b", "a"):
-        asyncio.run(painter.paint(PHOTO, style, 1.0, False))
-    assert loaded == ["a", "b", "a"] and list(painter._models) == ["a"]
+    monkeypatch.setattr("hfstyle.auto.bundled_model", lambda name: loaded.append(name) or bundled_model(name))
+    photo = small_photo(tmp_path / "photo.png")
+    for style in ("sunset", "sunset", "monet", "山水", "bank:ukiyoe", "ukiyoe", "monet"):
+        asyncio.run(painter.paint(photo, style, 1.0, False))
+    assert loaded == ["sunset", "bank", "ukiyoe", "bank"] and list(painter._models) == ["bank"]
+
+
+def test_a_sketch_is_the_small_photo_in_a_style_or_a_blend(painter, assets, tmp_path):
+    async def sketches():
+        photo = await painter.shrink(small_photo(tmp_path / "photo.png", "RGBA", size=(700, 350)))
+        return photo, await painter.sketch(photo.file, "monet"), await painter.sketch(photo.file, BLEND)
+
+    bank = bundled_model("bank")
+    photo, *made = asyncio.run(sketches())
+    with Image.open(photo.file) as small:
+        assert small.size == photo.size == (512, 256) and small.mode == "RGBA"
+    for sketch, style in zip(made, ("monet", BLEND), strict=True):
+        expected = np.asarray(bank.stylize(photo.file, style), dtype=float)
+        with Image.open(sketch.file) as image:
+            assert (image.format, image.size, image.mode) == ("WEBP", sketch.size, "RGBA")
+            assert np.abs(np.asarray(image, dtype=float) - expected)[expected[..., 3] > 200].mean() < 8
+        assert sketch.file.is_relative_to(painter.folder)
+
+
+@pytest.mark.parametrize("style", ["no such style", "../ukiyoe", {"no such style": 1.0}, {"sunset": 1.0}])
+def test_only_bundled_styles_are_sketched(painter, assets, style):
+    with pytest.raises(text.StudioError, match="no such style"):
+        asyncio.run(painter.sketch(PHOTO, style))
+
+
+def test_a_small_photo_is_not_enlarged_nor_a_deleted_one_shrunk(painter, tmp_path):
+    assert asyncio.run(painter.shrink(small_photo(tmp_path / "photo.png"))).size == (96, 64)
+    with pytest.raises(text.StudioError, match="within the hour"):
+        asyncio.run(painter.shrink(tmp_path / "gone.png"))
 
 
 def test_a_photo_that_was_deleted_meanwhile_gets_a_sentence(painter, tmp_path):

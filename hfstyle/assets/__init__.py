@@ -31,3 +31,9 @@ def bundled_styles() -> list[str]:
     """
     models = [name for name in bundled_models() if name not in (BANK, IMAGINE)]
     return models + [f"{BANK}:{style}" if style in models else style for style in bank_styles()]
+
+
+def model_of(style: str) -> tuple[str, str | None]:
+    """The bundled model that paints in one of `bundled_styles()`, and its own name for the style if it has many."""
+    bank, _, name = style.rpartition(":")
+    return (style, None) if not bank and style in bundled_models() else (BANK, name)

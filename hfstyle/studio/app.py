@@ -8,12 +8,15 @@ import time
 import gradio as gr
 
 from hfstyle.errors import HfstyleError
-from hfstyle.studio import stylise
+from hfstyle.studio import overview, stylise
 from hfstyle.studio.components import header
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.storage import CHECK_EVERY, MAX_AGE, claim_folder, keep_clean
 from hfstyle.studio.text import CATALOGUE, i18n
 from hfstyle.studio.theme import STYLE_SHEET, theme
+
+PAGES = {"one": stylise.build, "all": overview.build}
+"""By their names in the address, the first page first; studio.css shows one of them."""
 
 MAX_UPLOAD_BYTES = 50 * 2**20
 """Larger uploads are refused while they arrive. A phone's largest photos have about 25 MB."""
@@ -31,8 +34,10 @@ def build_app(painter: Painter | None = None) -> gr.Blocks:
     with gr.Blocks(
         title=CATALOGUE["title"]["en"], analytics_enabled=False, delete_cache=(CHECK_EVERY, MAX_AGE)
     ) as demo:
-        header()
-        stylise.build(painter)
+        header(list(PAGES))
+        for name, build in PAGES.items():
+            with gr.Column(elem_id=f"page-{name}"):
+                build(painter)
         stylise.add_endpoint(painter)
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
 
@@ -82,8 +87,7 @@ def launch(
     except OSError as error:
         raise HfstyleError(f"the app cannot listen on port {port or 7860}: {error}") from error
     print(f"The studio is open at {demo.local_url} (Ctrl+C closes it)", flush=True)
-    style = stylise.default_style()
-    if style is not None:
+    for style in filter(None, (stylise.default_style(), *overview.styles()[:1])):
         painter.warm_up(style)
     if block:
         _serve(demo, painter)

@@ -1,8 +1,10 @@
 """The pieces of the pages that Gradio lacks, or has only without a keyboard, a limit or a second language."""
 
 import abc
+import csv
 import html
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,19 @@ import gradio as gr
 from gradio.data_classes import FileData, ImageData
 from gradio_client.utils import is_http_url_like
 
+from hfstyle.errors import HfstyleError
 from hfstyle.studio.painter import EXAMPLES
-from hfstyle.studio.text import LANGUAGES, StudioError, both
+from hfstyle.studio.text import LANGUAGES, StudioError, both, error_html, label
+
+logger = logging.getLogger(__name__)
+
+# One painting at a time, from the pages and the API together, since one already uses every core.
+QUEUE = {"concurrency_id": "painting", "concurrency_limit": 1}
+# For what only moves things about on the page: at once, and of no use to a program.
+AT_ONCE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+# With False, Gradio would take the component out of the page, and put it back in the language of the first time.
+HIDDEN = "hidden"
 
 BARE = {"apply_default_css": False, "elem_classes": "bare"}
 """For `gr.HTML` that the studio's own style sheet dresses."""
@@ -66,6 +79,22 @@ class PhotoInput(gr.Image, metaclass=_WithoutStub):
         return self.example_payload()
 
 
+# A phone's camera on the far side, and more than the 640x480 that browsers choose by themselves.
+_CAMERA = {"video": {"facingMode": {"ideal": "environment"}, "width": {"ideal": 1920}, "height": {"ideal": 1440}}}
+
+
+def photo_input(**options: Any) -> PhotoInput:
+    """Where a photo is dropped, pasted or taken."""
+    return PhotoInput(
+        sources=["upload", "webcam", "clipboard"],
+        label=label("photo"),
+        placeholder=label("photo_hint"),
+        buttons=[],
+        webcam_options=gr.WebcamOptions(mirror=False, constraints=_CAMERA),
+        **options,
+    )
+
+
 _HEADER_SCRIPT = """
 const locales = %(locales)s;
 // Gradio's page has a function that changes its language, in a module that is loaded already under a hashed name.
@@ -94,16 +123,32 @@ if (core) {
 } else {
     languages.remove();
 }
+
+const links = [...element.querySelectorAll("nav a")];
+const names = links.map(link => link.hash.slice(1));
+const turn = () => {
+    const page = names.includes(location.hash.slice(1)) ? location.hash.slice(1) : names[0];
+    document.documentElement.dataset.page = page;
+    links.forEach((link, index) => link.setAttribute("aria-current", names[index] === page ? "page" : "false"));
+};
+addEventListener("hashchange", turn);
+turn();
 """
 
 
-def header() -> gr.HTML:
-    """The name, one line, and the language switch, which Gradio would hide in its settings."""
+def header(pages: list[str]) -> gr.HTML:
+    """The name, one line, the way to each page, and the language switch, which Gradio would hide in its settings.
+
+    `gr.Tabs` of Gradio 6.31 leaves the names of those that are not shown in the language of the first time, and has no
+    addresses. Here a page's address is its name after `#`, and `data-page` of the document says which is shown.
+    """
+    links = "".join(f'<a href="#{name}">{both(f"page.{name}")}</a>' for name in pages)
     buttons = "".join(f'<button type="button" lang="{locale}">{name}</button>' for locale, name in LANGUAGES.items())
     return gr.HTML(
         value=f"""
         <header class="masthead">
             {_SEAL}<h1>{both("title")}</h1><p>{both("tagline")}</p>
+            <nav>{links}</nav>
             <div class="languages" role="group" aria-label="Language, 语言">{buttons}</div>
         </header>
         """,
@@ -128,45 +173,59 @@ _SEAL = """
 _COMPARISON = """
 {{#if value}}
 <figure class="comparison" style="--ratio: {{value.ratio}}">
-    <img class="after" src="{{value.painting.url}}" alt="" draggable="false">
     <img class="before" src="{{value.photo.url}}" alt="" draggable="false">
     <span class="tag before-tag" aria-hidden="true">%(photo)s</span>
-    <span class="tag after-tag" aria-hidden="true">%(painting)s</span>
+    {{#if value.painting}}
+    <img class="after" src="{{value.painting.url}}" alt="" draggable="false">
+    <span class="tag after-tag" aria-hidden="true">
+        {{#if value.title}}{{{value.title}}}{{else}}%(painting)s{{/if}}
+    </span>
     <span class="line" aria-hidden="true"></span>
-    <span class="for-readers" id="comparison-label">%(compare)s</span>
-    <input type="range" min="0" max="100" step="1" value="50" aria-labelledby="comparison-label">
+    <label>
+        <span class="for-readers">%(compare)s</span>
+        <input type="range" min="0" max="100" step="1" value="50">
+    </label>
+    {{/if}}
 </figure>
 {{/if}}
 """
 
 _COMPARISON_SCRIPT = """
-element.addEventListener("input", event => {
-    const figure = event.target.closest(".comparison");
-    if (figure) figure.style.setProperty("--cut", event.target.value + "%");
-});
+// Here and not on the figure, of which every new painting makes another.
+element.addEventListener("input", event => element.style.setProperty("--cut", event.target.value + "%"));
 """
 
 
-def comparison(**options: Any) -> gr.HTML:
+def comparison(elem_id: str) -> gr.HTML:
     """Photo and painting on top of each other, parted by a line that mouse, finger and arrow keys move.
 
     `gr.ImageSlider` of Gradio 6.31 has a handle that the keyboard cannot reach and pictures without a description.
     Here the handle is an `<input type="range">`, which brings all of that.
     """
     template = _COMPARISON % {key: both(key) for key in ("photo", "painting", "compare")}
-    return gr.HTML(html_template=template, js_on_load=_COMPARISON_SCRIPT, **BARE, **options)
+    dress = {**BARE, "elem_classes": ["bare", "result"]}
+    return gr.HTML(html_template=template, js_on_load=_COMPARISON_SCRIPT, visible=HIDDEN, elem_id=elem_id, **dress)
 
 
-def comparison_value(photo: Path, painting: Path, size: tuple[int, int]) -> dict[str, Any]:
-    """The value of a `comparison`: two picture files that show the same scene, and their shape (width, height)."""
+def comparison_value(
+    photo: Path, painting: Path | None, size: tuple[int, int], title: str | None = None
+) -> dict[str, Any]:
+    """The value of a `comparison`.
+
+    Args:
+        photo, painting: Two picture files that show the same scene; without a painting, the photo is shown alone.
+        size: Their shape (width, height).
+        title: What the painting is called, as HTML.
+    """
     return {
+        "title": title,
         "photo": FileData(path=str(photo)).model_dump(),
-        "painting": FileData(path=str(painting)).model_dump(),
+        "painting": painting and FileData(path=str(painting)).model_dump(),
         "ratio": size[0] / size[1],
     }
 
 
-_EXAMPLES_SCRIPT = """
+_CLICK_SCRIPT = """
 element.addEventListener("click", event => {
     const button = event.target.closest("[data-index]");
     if (button) trigger("click", {index: Number(button.dataset.index)});
@@ -178,18 +237,95 @@ def example_strip(examples: list[tuple[Path, str, str]], **options: Any) -> gr.H
     """Photos to click; `strip.click(f)` gives `f` a `gr.EventData` whose `index` says which.
 
     Args:
-        examples: (file, title, credit as HTML); the files must be static paths of Gradio.
+        examples: See `read_examples`.
         **options: For `gr.HTML`.
     """
     items = "".join(
-        f'<li><button type="button" data-index="{index}" aria-labelledby="example-verb example-{index}">'
+        f'<li><button type="button" data-index="{index}">'
+        f'<span class="for-readers">{both("example_button")} {html.escape(title)}</span>'
         f'<img src="gradio_api/file={html.escape(str(path), quote=True)}" alt="" loading="lazy"></button>'
-        f'<span class="title" id="example-{index}">{html.escape(title)}</span>'
-        f'<span class="credit">{credit}</span></li>'
+        f'<span class="title">{html.escape(title)}</span><span class="credit">{credit}</span></li>'
         for index, (path, title, credit) in enumerate(examples)
     )
-    value = (
-        f'<span class="for-readers" id="example-verb">{both("example_button")}</span>'
-        f'<h2>{both("examples")}</h2><ul class="examples">{items}</ul>'
+    value = f'<h2>{both("examples")}</h2><ul class="examples">{items}</ul>'
+    dress = {**BARE, "elem_classes": ["bare", "example-strip"]}
+    return gr.HTML(value=value, js_on_load=_CLICK_SCRIPT, **dress, **options)
+
+
+_LICENCES = {
+    "CC BY 4.0": "https://creativecommons.org/licenses/by/4.0/",
+    "CC0 1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
+}
+
+
+def read_examples() -> list[tuple[Path, str, str]]:
+    """(file, title, credit as HTML) of the example photos."""
+    gr.set_static_paths([EXAMPLES])
+    with open(EXAMPLES / "CREDITS.tsv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return [(EXAMPLES / row["file"], row["title"], _credit(row["author"], row["licence"])) for row in rows]
+
+
+def _credit(author: str, licence: str) -> str:
+    link = f'<a href="{_LICENCES[licence]}" target="_blank" rel="noopener license">{html.escape(licence)}</a>'
+    return f"{html.escape(author)}, {link}"
+
+
+def wall(titles: list[str], **options: Any) -> gr.HTML:
+    """Small paintings in a grid, that appear one by one and can be clicked as in `example_strip`.
+
+    Args:
+        titles: What each is called, as HTML.
+        **options: For `gr.HTML`.
+    """
+    cells = "".join(
+        f'<li{{{{#if value.cells.{index}.next}}}} class="next"{{{{/if}}}}>'
+        f'<button type="button" data-index="{index}"{{{{#unless value.cells.{index}.file}}}} disabled{{{{/unless}}}}>'
+        f'<span class="for-readers">{both("compare_button")} {title}</span>'
+        f'{{{{#if value.cells.{index}.file}}}}<img src="{{{{value.cells.{index}.file.url}}}}" alt="">{{{{/if}}}}'
+        f'</button><span class="title">{title}</span></li>'
+        for index, title in enumerate(titles)
     )
-    return gr.HTML(value=value, js_on_load=_EXAMPLES_SCRIPT, **BARE, **options)
+    template = f'{{{{#if value}}}}<ul class="wall" style="--ratio: {{{{value.ratio}}}}">{cells}</ul>{{{{/if}}}}'
+    return gr.HTML(html_template=template, js_on_load=_CLICK_SCRIPT, **BARE, **options)
+
+
+def wall_value(pictures: list[Path | None], size: tuple[int, int], busy: bool) -> dict[str, Any]:
+    """The value of a `wall`.
+
+    Args:
+        pictures: The files, None for those that are not painted yet.
+        size: Their shape (width, height); very long ones are cut to fit.
+        busy: Whether the first that is not there is being painted.
+    """
+    following = pictures.index(None) if busy and None in pictures else None
+    return {
+        "ratio": min(max(size[0] / size[1], 2 / 3), 2),
+        "cells": [
+            {"file": picture and FileData(path=str(picture)).model_dump(), "next": index == following}
+            for index, picture in enumerate(pictures)
+        ],
+    }
+
+
+def progress_line(words: str, done: int, total: int) -> str:
+    """How far something is, as HTML: words (as HTML) and, until it is done, a bar."""
+    bar = f'<progress value="{done}" max="{total}" aria-hidden="true"></progress>' if done < total else ""
+    return f'<p role="status">{words}</p>{bar}'
+
+
+def scroll_to(elem_id: str) -> str:
+    """JavaScript that brings a component into view."""
+    return f"() => document.querySelector('#{elem_id}')?.scrollIntoView({{block: 'nearest', behavior: 'smooth'}})"
+
+
+def refusal(error: Exception, file: str | None) -> gr.Error:
+    """An error as the pages show it. `file` is the server's path of the photo, which they do not show."""
+    log_if_ours(error)
+    return gr.Error(error_html(error, file or ""), duration=20, print_exception=False)
+
+
+def log_if_ours(error: Exception) -> None:
+    """What no visitor can have caused goes to the server's log, with its traceback."""
+    if not isinstance(error, (HfstyleError, MemoryError)):
+        logger.error("painting failed", exc_info=error)

@@ -9,20 +9,23 @@ import logging
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from hfstyle.assets import ASSETS, bundled_styles
+from hfstyle.assets import ASSETS, BANK, bank_styles, bundled_styles, model_of
 from hfstyle.studio.text import StudioError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from hfstyle.styles import StylePainter
+    from hfstyle.hub import PreTrainedModel
+    from hfstyle.styles import Blend, StylePainter
     from hfstyle.stylize import ImageToImageModel
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,8 @@ SHOWN_BY_BROWSERS = frozenset((".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif"
 
 PREVIEW_SIDE = 2048
 """Longest side, in pixels, of what the page shows; the download always has the photo's full size."""
+SKETCH_SIDE = 512
+"""Longest side, in pixels, of paintings that are looked at beside each other."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,14 @@ class Painting:
     size: tuple[int, int]
     stylized_size: tuple[int, int]
     """Smaller than `size` where the photo was too large for the network."""
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A small picture, for the page alone."""
+
+    file: Path
+    size: tuple[int, int]
 
 
 class Stopped(Exception):
@@ -62,7 +75,7 @@ class Painter:
     def __init__(self, folder: Path, keep: int = 3):
         self.folder = folder
         self.keep = keep
-        self._models: OrderedDict[str, ImageToImageModel | StylePainter] = OrderedDict()
+        self._models: OrderedDict[str, PreTrainedModel] = OrderedDict()
         # One thread, since one forward pass already uses every core.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hfstyle-painter")
         # Reading must not wait for painting; one at a time, since a photo can take 360 MB.
@@ -90,6 +103,15 @@ class Painter:
         """
         return await asyncio.wrap_future(self._reader.submit(self._receive, Path(photo)))
 
+    async def shrink(self, photo: str | Path) -> Sketch:
+        """A small copy of an upload, for `sketch`.
+
+        Raises:
+            HfstyleError: The file is not a photo that can be read.
+        """
+        _check_there(photo)
+        return await asyncio.wrap_future(self._reader.submit(self._shrink, Path(photo)))
+
     async def paint(
         self,
         photo: str | Path,
@@ -114,11 +136,33 @@ class Painter:
         """
         if style not in bundled_styles():
             raise StudioError("error.unknown_style")
-        if not Path(photo).exists():
-            raise StudioError("error.expired")
+        _check_there(photo)
+        return await self._in_thread(
+            self._paint, Path(photo), style, strength, preserve_color, previews, on_progress=on_progress
+        )
+
+    async def sketch(self, photo: str | Path, style: "Blend") -> Sketch:
+        """Paint what `shrink` made, for the page alone. Can be cancelled like `paint`.
+
+        Args:
+            photo: Path of the small photo.
+            style: Name of a bundled style, or weights of the bundled bank's styles by their names in it.
+
+        Raises:
+            HfstyleError: In one sentence, what is wrong with the photo or the weights.
+        """
+        known = set(bank_styles()) if isinstance(style, Mapping) else set(bundled_styles())
+        if not known.issuperset([style] if isinstance(style, str) else style):
+            raise StudioError("error.unknown_style")
+        _check_there(photo)
+        return await self._in_thread(self._sketch, Path(photo), style)
+
+    async def _in_thread(
+        self, work: Callable[..., T], *arguments: Any, on_progress: Callable[[float], None] = lambda fraction: None
+    ) -> T:
+        """Call `work` with a `_Run` and the arguments, until the awaiting task is cancelled."""
         run = _Run(self._closed)
-        work = self._thread.submit(self._paint, run, Path(photo), style, strength, preserve_color, previews)
-        waiting = asyncio.wrap_future(work)
+        waiting = asyncio.wrap_future(self._thread.submit(work, run, *arguments))
         try:
             while not (await asyncio.wait([waiting], timeout=0.1))[0]:
                 on_progress(run.fraction)
@@ -137,6 +181,18 @@ class Painter:
         image.save(copy, "PNG", compress_level=2)
         return copy
 
+    def _shrink(self, photo: Path) -> Sketch:
+        from PIL import Image
+
+        from hfstyle.images import read_image
+
+        image = read_image(photo)
+        image.thumbnail((SKETCH_SIDE, SKETCH_SIDE), Image.Resampling.LANCZOS, reducing_gap=3)
+        # Without loss, since a network sees it.
+        file = self._new_folder() / "photo.png"
+        image.save(file, "PNG", compress_level=2)
+        return Sketch(file, image.size)
+
     def _new_folder(self) -> Path:
         folder = self.folder / secrets.token_hex(16)
         folder.mkdir(parents=True)
@@ -149,10 +205,7 @@ class Painter:
 
         run.check()
         image = read_image(photo)
-        model = self._model(style)
-        with run.watch(model):
-            painting = model.stylize(image, strength=strength, preserve_color=preserve_color)
-        run.check()
+        painting = self._stylize(run, image, style, strength=strength, preserve_color=preserve_color)
         folder = self._new_folder()
         full = folder / f"{photo.stem[:60] or 'photo'}-{style.replace(':', '-')}.png"
         # Pillow's default, 6, takes three times as long and makes a painting no smaller.
@@ -165,17 +218,34 @@ class Painter:
             stylized_size=painting.info.get("stylized_size", painting.size),
         )
 
-    def _model(self, style: str) -> "ImageToImageModel | StylePainter":
-        """Only ever called in the one thread, so it needs no lock."""
-        from hfstyle.auto import bundled_painter
+    def _sketch(self, run: "_Run", photo: Path, style: "Blend") -> Sketch:
+        from hfstyle.images import read_image
 
-        if style in self._models:
-            self._models.move_to_end(style)
+        run.check()
+        painting = self._stylize(run, read_image(photo), style)
+        return Sketch(_preview(painting, self._new_folder() / "sketch"), painting.size)
+
+    def _stylize(self, run: "_Run", photo: "Image.Image", style: "Blend", **options: Any) -> "Image.Image":
+        """`stylize` with the model of a style, for as long as it is wanted."""
+        model = self._model(style)
+        with run.watch(model):
+            painting = model.stylize(photo, **options)
+        run.check()
+        return painting
+
+    def _model(self, style: "Blend") -> "ImageToImageModel | StylePainter":
+        """What paints in a style or blend. Only ever called in the one thread, so it needs no lock."""
+        from hfstyle.auto import bundled_model
+
+        name, inner = model_of(style) if isinstance(style, str) else (BANK, style)
+        if name in self._models:
+            self._models.move_to_end(name)
         else:
-            self._models[style] = bundled_painter(style)
+            self._models[name] = bundled_model(name)
             while len(self._models) > self.keep:
                 self._models.popitem(last=False)
-        return self._models[style]
+        model = self._models[name]
+        return model if inner is None else model.painter(inner)
 
     def _warm_up(self, style: str) -> None:
         from PIL import Image
@@ -217,6 +287,11 @@ class _Run:
         finally:
             for hook in hooks:
                 hook.remove()
+
+
+def _check_there(photo: str | Path) -> None:
+    if not Path(photo).exists():
+        raise StudioError("error.expired")
 
 
 def _preview(image: "Image.Image", path: Path) -> Path:

@@ -1,8 +1,5 @@
 """The first page: a photo goes in, a painting comes out. Also the API endpoint that does the same."""
 
-import csv
-import html
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,51 +7,37 @@ from typing import Any
 import gradio as gr
 
 from hfstyle.assets import bundled_styles
-from hfstyle.errors import HfstyleError, OptionError
-from hfstyle.studio.components import BARE, PhotoInput, comparison, comparison_value, example_strip
-from hfstyle.studio.painter import EXAMPLES, Painter, Painting
-from hfstyle.studio.text import StudioError, both, error_html, error_sentence, label, style_title
-
-logger = logging.getLogger(__name__)
+from hfstyle.errors import OptionError
+from hfstyle.studio.components import (
+    AT_ONCE,
+    BARE,
+    HIDDEN,
+    QUEUE,
+    PhotoInput,
+    comparison,
+    comparison_value,
+    example_strip,
+    log_if_ours,
+    photo_input,
+    read_examples,
+    refusal,
+    scroll_to,
+)
+from hfstyle.studio.painter import Painter, Painting
+from hfstyle.studio.text import StudioError, both, error_sentence, label, style_title
 
 DEFAULT_STYLE = "ukiyoe"
-
-_LICENCES = {
-    "CC BY 4.0": "https://creativecommons.org/licenses/by/4.0/",
-    "CC0 1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
-}
-
-# One painting at a time, from the page and the API together, since one already uses every core.
-_QUEUE = {"concurrency_id": "painting", "concurrency_limit": 1}
-# For what only moves things about on the page: at once, and of no use to a program.
-_AT_ONCE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-
-# A phone's camera on the far side, and more than the 640x480 that browsers choose by themselves.
-_CAMERA = {"video": {"facingMode": {"ideal": "environment"}, "width": {"ideal": 1920}, "height": {"ideal": 1440}}}
-
-# With False, Gradio would take the component out of the page, and put it back in the language of the first time.
-HIDDEN = "hidden"
-
-_SHOW_STAGE = "() => document.querySelector('#comparison')?.scrollIntoView({block: 'nearest', behavior: 'smooth'})"
 
 
 def build(painter: Painter) -> None:
     """Add the page to the `gr.Blocks` that is being built."""
     styles = bundled_styles()
-    examples = _read_examples()
+    examples = read_examples()
 
     with gr.Row(elem_id="work"):
-        with gr.Column(scale=7, min_width=320, elem_id="stage"):
-            photo = PhotoInput(
-                sources=["upload", "webcam", "clipboard"],
-                label=label("photo"),
-                placeholder=label("photo_hint"),
-                height="var(--stage)",
-                buttons=[],
-                webcam_options=gr.WebcamOptions(mirror=False, constraints=_CAMERA),
-                elem_id="photo",
-            )
-            result = comparison(visible=HIDDEN, elem_id="comparison")
+        with gr.Column(scale=7, min_width=320, elem_id="stage", elem_classes="stage"):
+            photo = photo_input(height="var(--stage)", elem_id="photo", elem_classes="photo")
+            result = comparison("comparison")
             notice = gr.HTML(visible=HIDDEN, elem_id="notice", **BARE)
             with gr.Row(elem_id="result-buttons"):
                 download = gr.DownloadButton(
@@ -82,7 +65,7 @@ def build(painter: Painter) -> None:
         try:
             shown = await painter.receive(file) if file else None
         except Exception as error:
-            raise _refusal(error, file) from error
+            raise refusal(error, file) from error
         return gr.skip() if shown is None or str(shown) == file else str(shown)
 
     async def run(
@@ -98,7 +81,7 @@ def build(painter: Painter) -> None:
                 raise StudioError("error.no_photo")
             painting = await painter.paint(file, style_name or "", percent / 100, keep, on_progress=progress)
         except Exception as error:
-            raise _refusal(error, file) from error
+            raise refusal(error, file) from error
         return {
             photo: gr.update(visible=HIDDEN),
             result: gr.update(
@@ -130,22 +113,24 @@ def build(painter: Painter) -> None:
 
     def paint_after(trigger: Callable[..., Any]) -> Any:
         """Show Stop in place of Paint for as long as it takes, however it ends; returns what Stop has to cancel."""
-        begun = trigger(busy, None, [paint, stop], **_AT_ONCE)
-        work = begun.then(run, inputs, outputs, show_progress_on=[photo, result], api_visibility="private", **_QUEUE)
+        begun = trigger(busy, None, [paint, stop], **AT_ONCE)
+        work = begun.then(run, inputs, outputs, show_progress_on=[photo, result], api_visibility="private", **QUEUE)
         # `then` is meant for both, but Gradio 6.31 passes it over after an error.
-        work.failure(idle, None, [paint, stop], **_AT_ONCE)
-        work.success(idle, None, [paint, stop], **_AT_ONCE).then(None, js=_SHOW_STAGE, api_visibility="private")
+        work.failure(idle, None, [paint, stop], **AT_ONCE)
+        work.success(idle, None, [paint, stop], **AT_ONCE).then(
+            None, js=scroll_to("comparison"), api_visibility="private"
+        )
         return work
 
     photo.upload(
         receive, photo, photo, show_progress="hidden", api_visibility="private", concurrency_id="reading"
-    ).failure(lambda: None, None, photo, **_AT_ONCE)
+    ).failure(lambda: None, None, photo, **AT_ONCE)
     work = [
         paint_after(paint.click),
-        paint_after(strip.click(show_example, None, outputs, **_AT_ONCE).then),
+        paint_after(strip.click(show_example, None, outputs, **AT_ONCE).then),
     ]
-    stop.click(idle, None, [paint, stop], cancels=work, **_AT_ONCE)
-    another.click(lambda: show_photo(None), None, outputs, **_AT_ONCE)
+    stop.click(idle, None, [paint, stop], cancels=work, **AT_ONCE)
+    another.click(lambda: show_photo(None), None, outputs, **AT_ONCE)
 
 
 def add_endpoint(painter: Painter) -> None:
@@ -161,7 +146,7 @@ def add_endpoint(painter: Painter) -> None:
                 raise OptionError(f"strength must be a number between 0 and 1, not {strength!r:.40}")
             painting = await painter.paint(photo, style, strength, bool(preserve_color), previews=False)
         except Exception as error:
-            _log_if_ours(error)
+            log_if_ours(error)
             raise gr.Error(error_sentence(error, photo or ""), print_exception=False) from error
         return str(painting.full)
 
@@ -184,7 +169,7 @@ def add_endpoint(painter: Painter) -> None:
                 "the painting, between them a blend. preserve_color: keep the photo's colours. Returns a PNG file, "
                 "with transparency where the photo has it. Both files are deleted within the hour."
             ),
-            **_QUEUE,
+            **QUEUE,
         )
 
 
@@ -194,32 +179,7 @@ def default_style() -> str | None:
     return DEFAULT_STYLE if DEFAULT_STYLE in styles else next(iter(styles), None)
 
 
-def _read_examples() -> list[tuple[Path, str, str]]:
-    """(file, title, credit as HTML) of the example photos."""
-    gr.set_static_paths([EXAMPLES])
-    with open(EXAMPLES / "CREDITS.tsv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    return [(EXAMPLES / row["file"], row["title"], _credit(row["author"], row["licence"])) for row in rows]
-
-
-def _credit(author: str, licence: str) -> str:
-    link = f'<a href="{_LICENCES[licence]}" target="_blank" rel="noopener license">{html.escape(licence)}</a>'
-    return f"{html.escape(author)}, {link}"
-
-
 def _notice(painting: Painting) -> str:
     """Says that the network saw a smaller picture, where it did."""
     small, full = (f"{width} × {height}" for width, height in (painting.stylized_size, painting.size))
     return both("reduced", small=small, full=full)
-
-
-def _refusal(error: Exception, file: str | None) -> gr.Error:
-    """An error as the page shows it."""
-    _log_if_ours(error)
-    return gr.Error(error_html(error, file or ""), duration=20, print_exception=False)
-
-
-def _log_if_ours(error: Exception) -> None:
-    """What no visitor can have caused goes to the server's log, with its traceback."""
-    if not isinstance(error, (HfstyleError, MemoryError)):
-        logger.error("painting failed", exc_info=error)

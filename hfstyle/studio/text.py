@@ -27,6 +27,9 @@ LANGUAGES = {"en": "English", "zh-CN": "中文"}
 CATALOGUE: dict[str, dict[str, str]] = {
     "title": {"en": "hfstyle", "zh-CN": "hfstyle"},
     "tagline": {"en": "Photographs become paintings", "zh-CN": "让照片成为画作"},
+    # The pages
+    "page.one": {"en": "One style", "zh-CN": "单一画风"},
+    "page.all": {"en": "All at once", "zh-CN": "全部画风"},
     # The stage
     "photo": {"en": "Photo", "zh-CN": "照片"},
     "painting": {"en": "Painting", "zh-CN": "画作"},
@@ -45,8 +48,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "zh-CN": "照片很大，因此先以 {small} 像素作画，再放大到原来的 {full} 像素。",
     },
     "privacy": {
-        "en": "Your photo is used for this painting only, goes nowhere else, and is deleted within the hour.",
-        "zh-CN": "您的照片只用于这一幅画，不会传往别处，并在一小时内删除。",
+        "en": "Your photo is used for your paintings only, goes nowhere else, and is deleted within the hour.",
+        "zh-CN": "您的照片只用于为您作画，不会传往别处，并在一小时内删除。",
     },
     # The panel
     "style": {"en": "Style", "zh-CN": "画风"},
@@ -54,11 +57,37 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "keep_color": {"en": "Keep my photo’s colours", "zh-CN": "保留照片的颜色"},
     "paint": {"en": "Paint", "zh-CN": "开始作画"},
     "stop": {"en": "Stop", "zh-CN": "停止"},
+    # All styles at once
+    "all_progress": {"en": "{done} of {total} painted", "zh-CN": "已画好 {done} 幅，共 {total} 幅"},
+    "all_progress_left": {
+        "en": "{done} of {total} painted, about {seconds} s left",
+        "zh-CN": "已画好 {done} 幅，共 {total} 幅，大约还需 {seconds} 秒",
+    },
+    "all_done": {
+        "en": "Choose a painting to compare it with your photo.",
+        "zh-CN": "选择一幅画，与照片比较。",
+    },
+    "all_stopped": {
+        "en": "Stopped after {done} of {total}. Choose one to compare it with your photo.",
+        "zh-CN": "已停止，画好了 {done} 幅，共 {total} 幅。选择一幅，与照片比较。",
+    },
+    "rest": {"en": "Paint the rest", "zh-CN": "画完其余的"},
+    "compare_button": {"en": "Compare with the photo:", "zh-CN": "与照片比较："},
+    "blend": {"en": "Blend styles", "zh-CN": "混合画风"},
+    "blend_styles": {"en": "Choose two or three", "zh-CN": "选择两种或三种"},
     # The examples
     "examples": {"en": "Or try one of these", "zh-CN": "或者试试这些照片"},
     "example_button": {"en": "Paint this photo:", "zh-CN": "把这张照片变成画作："},
-    # Styles: `style.` and the name of the bundled model
+    # Styles: `style.` and the name in `bundled_styles()`; short, as hfstyle.traditions tells the rest
     "style.ukiyoe": {"en": "Ukiyo-e", "zh-CN": "浮世绘"},
+    "style.bank:ukiyoe": {"en": "Ukiyo-e II", "zh-CN": "浮世绘（二）"},
+    "style.monet": {"en": "Monet", "zh-CN": "莫奈"},
+    "style.vangogh": {"en": "Van Gogh", "zh-CN": "凡·高"},
+    "style.pointillism": {"en": "Neo-Impressionism", "zh-CN": "新印象派"},
+    "style.impressionism": {"en": "Impressionism", "zh-CN": "印象派"},
+    "style.shanshui": {"en": "Shanshui", "zh-CN": "山水"},
+    "style.kuindzhi": {"en": "Kuindzhi", "zh-CN": "库因芝"},
+    "style.pirosmani": {"en": "Pirosmani", "zh-CN": "皮罗斯马尼"},
     # Errors
     "error.no_photo": {"en": "Choose a photo first.", "zh-CN": "请先选择一张照片。"},
     "error.no_path": {"en": "The photo must be an uploaded file.", "zh-CN": "照片必须是上传的文件。"},
@@ -109,6 +138,12 @@ def style_title(name: str) -> I18nData | str:
     """What the page calls a bundled style; one without an entry goes by its name."""
     key = f"style.{name}"
     return label(key) if key in CATALOGUE else name
+
+
+def style_words(name: str) -> str:
+    """The same as `style_title`, as HTML in both languages."""
+    key = f"style.{name}"
+    return both(key) if key in CATALOGUE else html.escape(name)
 
 
 class StudioError(HfstyleError):
