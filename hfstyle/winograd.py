@@ -13,8 +13,8 @@ FEWEST_CHANNELS = 96
 """With fewer, the way there and back costs more than it saves."""
 TILES = 128
 """As many at a time as stay in a processor's cache."""
-MOST_KEPT = 2**24
-"""Numbers that scratch memory of one name holds, 64 MB."""
+MOST_KEPT = 2**22
+"""Numbers that scratch memory of one name holds, 16 MB."""
 
 Kept = dict[bool, torch.Tensor] | None
 """Transformed kernels of weights that do not change, forwards (False) and backwards (True)."""
@@ -28,7 +28,8 @@ class WinogradConv2d(nn.Conv2d):
     two digits: results are exact to about 1e-5 of the largest.
 
     Args:
-        frozen: The weights never change, so that what becomes of them is kept; it takes eight times their memory.
+        frozen: The weights never change, so that what becomes of them is kept once gradients go through, as in
+            training; it takes eight times their memory.
     """
 
     def __init__(self, *args, frozen: bool = False, **kwargs):
@@ -51,7 +52,9 @@ class WinogradConv2d(nn.Conv2d):
             return _Convolution.apply(x, self.weight, self.bias, padding, self.kept)
         height, width = (size + 2 * padding - 2 for size in x.shape[2:])
         blocks = x.new_empty(_shape(x, padding, self.out_channels))
-        return _convolve(x, padding, _transformed(self.weight, self.kept), self.bias, blocks)[:, :, :height, :width]
+        return _convolve(x, padding, _transformed(self.weight, self.kept, keep=False), self.bias, blocks)[
+            :, :, :height, :width
+        ]
 
 
 class _Convolution(torch.autograd.Function):
@@ -77,15 +80,15 @@ class _Convolution(torch.autograd.Function):
         return of_x, of_weight, of_bias, None, None
 
 
-def _transformed(weight: torch.Tensor, kept: Kept, backward: bool = False) -> torch.Tensor:
+def _transformed(weight: torch.Tensor, kept: Kept, backward: bool = False, keep: bool = True) -> torch.Tensor:
     """(out, in, 3, 3) -> the kernel in which the convolution is a product, (36, in, out), or `backward` that of the
-    gradient, (36, out, in). Looked up in `kept` if there is one."""
+    gradient, (36, out, in). Looked up in `kept` if there is one, and put there to `keep`."""
     if kept and backward in kept:
         return kept[backward]
     # A gradient goes the other way through the kernel turned round.
     weight = weight.permute(2, 3, 0, 1).flip(0, 1) if backward else weight.permute(2, 3, 1, 0)
     kernel = _twice(_matrices()[1], weight, "kernel").view(36, *weight.shape[2:])
-    if kept is not None:
+    if kept is not None and keep:
         kernel = kept[backward] = kernel.clone()
     return kernel
 

@@ -68,7 +68,8 @@ def test_every_public_name_resolves():
 def test_imports_run_downwards():
     """No room imports from a floor above it (the order is that of the README's map)."""
     floors = ["cli", "studio", "training", "evaluation", "auto", "generators", "discriminators", "styles", "stylize"]
-    floors += ["features", "losses", "data", "hub", "card", "images", "machine", "arguments", "errors", "assets"]
+    floors += ["features", "winograd", "losses", "data", "hub", "card", "traditions", "images", "machine", "arguments"]
+    floors += ["errors", "assets"]
     for path in sorted((ROOT / "hfstyle").rglob("*.py")):
         room = path.relative_to(ROOT / "hfstyle").parts[0].removesuffix(".py")
         if room in ("__init__", "__main__"):
@@ -123,6 +124,8 @@ def test_the_command_lines_in_the_readme_run(tmp_path):
     assert {
         "photo-ukiyoe.png",
         "photo-sheet.png",
+        "imagine-0.png",
+        "profile.png",
         "painting.png",
         "paintings/1-ukiyoe.png",
         "paintings/2-ukiyoe.png",
