@@ -2,8 +2,11 @@
 
 import functools
 import math
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -11,6 +14,8 @@ from torch.autograd.function import once_differentiable
 
 FEWEST_CHANNELS = 96
 """With fewer, the way there and back costs more than it saves."""
+FEWEST_TILES = 64
+"""For each of several threads; with fewer, handing them out takes longer than they do."""
 TILES = 128
 """As many at a time as stay in a processor's cache."""
 MOST_KEPT = 2**22
@@ -47,7 +52,10 @@ class WinogradConv2d(nn.Conv2d):
             or torch.jit.is_tracing()
         ):
             return super().forward(x)
-        padding = self.padding[0]
+        padding, threads = self.padding[0], torch.get_num_threads()
+        count, rows, _, columns, *_ = _shape(x, padding, 0)
+        if threads > 1 and count * rows * columns < FEWEST_TILES * threads:
+            return super().forward(x)
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
             return _Convolution.apply(x, self.weight, self.bias, padding, self.kept)
         height, width = (size + 2 * padding - 2 for size in x.shape[2:])
@@ -112,11 +120,15 @@ def _convolve(
     """(N, in, H, W) and (36, in, out) -> (N, out, 4 rows, 4 columns), channels last, in the memory of `blocks`."""
     into, _, back = _matrices()
     inputs, outputs = kernel.shape[1:]
-    for rows, tiles in _tiles(x, padding):  # (6, 6, N, rows, columns, in)
-        values = _twice(into, tiles, "values").view(36, -1, inputs)
-        products = torch.bmm(values, kernel, out=_scratch("products", 36, values.shape[1], outputs))
-        pixels = _twice(back, products, "pixels").view(4, 4, *tiles.shape[2:5], outputs)
-        blocks[:, rows] = pixels.permute(2, 3, 0, 4, 1, 5)
+
+    def convolve(strips: Strips) -> None:
+        for rows, tiles in strips:
+            values = _twice(into, tiles, "values").view(36, -1, inputs)
+            products = torch.bmm(values, kernel, out=_scratch("products", 36, values.shape[1], outputs))
+            pixels = _twice(back, products, "pixels").view(4, 4, *tiles.shape[2:5], outputs)
+            blocks[:, rows] = pixels.permute(2, 3, 0, 4, 1, 5)
+
+    _share(convolve, _strips(x, padding))
     if bias is not None:
         blocks += bias
     return blocks.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
@@ -128,24 +140,76 @@ def _gradient_of_weight(x: torch.Tensor, padding: int, gradient: torch.Tensor) -
     inputs, outputs = x.shape[1], gradient.shape[1]
     shape = _shape(x, padding, outputs)
     blocks = _channels_last(gradient, 0, 4 * shape[1], 4 * shape[3], "gradient").view(shape)
-    total = _scratch("total", 36, inputs, outputs).zero_()
-    for rows, tiles in _tiles(x, padding):
-        values = _twice(into, tiles, "values").view(36, -1, inputs)
-        pixels = blocks[:, rows].permute(2, 4, 0, 1, 3, 5)  # (4, 4, N, rows, columns, out)
-        total.baddbmm_(values.transpose(1, 2), _twice(back.T, pixels, "pixels").view(36, -1, outputs))
+
+    def correlate(strips: Strips) -> torch.Tensor:
+        total = _scratch("total", 36, inputs, outputs).zero_()
+        for rows, tiles in strips:
+            values = _twice(into, tiles, "values").view(36, -1, inputs)
+            pixels = blocks[:, rows].permute(2, 4, 0, 1, 3, 5)  # (4, 4, N, rows, columns, out)
+            total.baddbmm_(values.transpose(1, 2), _twice(back.T, pixels, "pixels").view(36, -1, outputs))
+        return total
+
+    total = sum(_share(correlate, _strips(x, padding)))
     weight = _twice(of_kernel.T, total, "kernel").view(3, 3, inputs, outputs)
     return weight.permute(3, 2, 0, 1).clone(memory_format=torch.contiguous_format)
 
 
-def _tiles(x: torch.Tensor, padding: int) -> Iterator[tuple[slice, torch.Tensor]]:
-    """(N, C, H, W) -> views of 6x6 pixels, four apart, (6, 6, N, rows, columns, C), and which rows they are: about
-    `TILES` at a time."""
+Strips = list[tuple[slice, torch.Tensor]]
+"""Rows of tiles, and the tiles themselves: views of 6x6 pixels, (6, 6, N, rows, columns, C)."""
+
+
+def _strips(x: torch.Tensor, padding: int) -> Strips:
+    """(N, C, H, W) -> all tiles, four pixels apart, about `TILES` in a strip."""
     _, rows, _, columns, *_ = _shape(x, padding, 0)
     x = _channels_last(x, padding, 4 * rows + 2, 4 * columns + 2, "x")
-    step = max(1, TILES // (columns * len(x)))
-    for first in range(0, rows, step):
-        part = x[:, 4 * first : 4 * (first + step) + 2]
-        yield slice(first, first + step), part.unfold(1, 6, 4).unfold(2, 6, 4).permute(4, 5, 0, 1, 2, 3)
+    threads = torch.get_num_threads()
+    count = min(rows, -(-len(x) * rows * columns // (TILES * threads)) * threads)  # as many for each thread
+    bounds = [place * rows // count for place in range(count + 1)]
+    strips = []
+    for first, end in zip(bounds, bounds[1:], strict=False):
+        part = x[:, 4 * first : 4 * end + 2]
+        strips.append((slice(first, end), part.unfold(1, 6, 4).unfold(2, 6, 4).permute(4, 5, 0, 1, 2, 3)))
+    return strips
+
+
+Result = TypeVar("Result")
+
+
+def _share(work: Callable[[Strips], Result], strips: Strips) -> list[Result]:
+    """What `work` makes of the strips, dealt out to as many threads as torch uses here, always in the same way.
+
+    torch's own threads would divide each product in another way, and hand all numbers from core to core between them:
+    on some machines that takes as long as the products.
+    """
+    count = min(torch.get_num_threads(), len(strips))
+    if count < 2:
+        return [work(strips)]
+    inference = torch.is_inference_mode_enabled()
+
+    def one(strips: Strips) -> Result:
+        with torch.inference_mode(inference), torch.no_grad():
+            return work(strips)
+
+    return list(_pool(torch.get_num_threads()).map(one, [strips[first::count] for first in range(count)]))
+
+
+@functools.lru_cache(1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads in which torch uses no threads of its own."""
+    ready = threading.Barrier(threads)
+
+    def alone() -> None:
+        torch.set_num_threads(1)
+        ready.wait()
+
+    pool = ThreadPoolExecutor(threads, "winograd")
+    list(pool.map(lambda _: alone(), range(threads)))
+    torch.set_num_threads(threads)  # what threads to come begin with
+    return pool
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _channels_last(x: torch.Tensor, padding: int, height: int, width: int, name: str) -> torch.Tensor:

@@ -1,5 +1,7 @@
 """The fast convolution is torch's, forwards and backwards, wherever it is used; elsewhere it is torch's own."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,10 +11,18 @@ from hfstyle.features import VGG16Features
 from hfstyle.winograd import WinogradConv2d, _Convolution
 
 
+@pytest.fixture(params=[1, 2, 3], autouse=True)
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("padding", [0, 1])
 @pytest.mark.parametrize("inputs,outputs", [(96, 96), (128, 100), (3, 96)])
-@pytest.mark.parametrize("size", [(3, 3), (6, 10), (11, 32), (69, 72)])
+@pytest.mark.parametrize("size", [(3, 3), (6, 10), (35, 32), (69, 72)])
 def test_it_and_its_gradients_are_a_convolution(size, inputs, outputs, padding, bias):
     torch.manual_seed(0)
     layer = WinogradConv2d(inputs, outputs, 3, padding=padding, bias=bias)
@@ -38,6 +48,35 @@ def assert_close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
     """To 2e-5 of the largest value."""
     assert ours.shape == theirs.shape
     assert (ours.double() - theirs).abs().max() <= 2e-5 * theirs.abs().max()
+
+
+def test_the_same_bits_each_time_and_other_threads_of_torch_as_they_were(threads):
+    layer = WinogradConv2d(96, 128, 3)
+    x = torch.randn(2, 96, 70, 70, requires_grad=True)
+    runs = []
+    for _ in range(3):
+        output = layer(x)
+        runs.append([output, *torch.autograd.grad(output.square().sum(), [x, layer.weight, layer.bias])])
+    for run in runs[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(run, runs[0], strict=True))
+    assert torch.get_num_threads() == threads
+
+
+def test_several_at_once(threads):
+    """As the studio's visitors come: each in a thread of its own."""
+    layer = WinogradConv2d(96, 96, 3)
+    pictures = [torch.randn(1, 96, 60 + 4 * n, 66) for n in range(6)]
+    with torch.inference_mode():
+        expected = [layer(picture) for picture in pictures]
+
+    def convolve(picture: torch.Tensor) -> torch.Tensor:
+        torch.set_num_threads(threads)
+        with torch.inference_mode():
+            return layer(picture)
+
+    with ThreadPoolExecutor(6) as pool:
+        found = [result for _ in range(4) for result in pool.map(convolve, pictures)]
+    assert all(torch.equal(a, b) for a, b in zip(found, expected * 4, strict=True))
 
 
 def test_only_what_is_asked_for_gets_a_gradient():
@@ -71,22 +110,26 @@ def test_weights_changed_between_the_passes_are_noticed():
         output.sum().backward()
 
 
-def test_frozen_weights_are_transformed_once(monkeypatch):
+def test_frozen_weights_are_transformed_once():
     layer = WinogradConv2d(96, 96, 3, frozen=True).requires_grad_(False)
-    x = torch.randn(1, 96, 6, 6, requires_grad=True)
+    x = torch.randn(1, 96, 70, 70, requires_grad=True)
     with torch.inference_mode():
         first = layer(x)
     assert not layer.kept  # a few pictures that are looked at are not worth the memory
     gradient = torch.autograd.grad(layer(x).sum(), x)
-    monkeypatch.setattr(layer.weight, "permute", None)
-    torch.testing.assert_close(layer(x), first)
-    torch.testing.assert_close(torch.autograd.grad(layer(x).sum(), x), gradient)
+    assert set(layer.kept) == {False, True}
+    layer.kept = {way: 2 * kernel for way, kernel in layer.kept.items()}
+    bias = layer.bias[:, None, None]
+    torch.testing.assert_close(layer(x) - bias, 2 * (first - bias))
+    torch.testing.assert_close(torch.autograd.grad(layer(x).sum(), x)[0], 2 * gradient[0])
 
 
-def test_elsewhere_it_is_torchs_own(monkeypatch):
+def test_elsewhere_it_is_torchs_own(monkeypatch, threads):
     monkeypatch.setattr(_Convolution, "apply", None)  # so that using it would fail
     layer = WinogradConv2d(96, 96, 3)
     x = torch.randn(1, 96, 6, 6)
+    if threads > 1:
+        assert torch.equal(layer(x), F.conv2d(x, layer.weight, layer.bias))
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(x).dtype == torch.bfloat16
     few = WinogradConv2d(96, 95, 3)
