@@ -14,8 +14,8 @@ from torch.autograd.function import once_differentiable
 
 FEWEST_CHANNELS = 96
 """With fewer, the way there and back costs more than it saves."""
-FEWEST_TILES = 64
-"""For each of several threads; with fewer, handing them out takes longer than they do."""
+FEWEST_NUMBERS = 2**15
+"""Tiles times channels for each of several threads; with fewer, handing them out costs what it saves."""
 TILES = 128
 """As many at a time as stay in a processor's cache."""
 MOST_KEPT = 2**22
@@ -54,7 +54,8 @@ class WinogradConv2d(nn.Conv2d):
             return super().forward(x)
         padding, threads = self.padding[0], torch.get_num_threads()
         count, rows, _, columns, *_ = _shape(x, padding, 0)
-        if threads > 1 and count * rows * columns < FEWEST_TILES * threads:
+        numbers = count * rows * columns * min(self.in_channels, self.out_channels)
+        if threads > 1 and numbers < FEWEST_NUMBERS * threads:
             return super().forward(x)
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
             return _Convolution.apply(x, self.weight, self.bias, padding, self.kept)
