@@ -61,16 +61,13 @@ class WinogradConv2d(nn.Conv2d):
             return _Convolution.apply(x, self.weight, self.bias, padding, self.kept)
         height, width = (size + 2 * padding - 2 for size in x.shape[2:])
         blocks = x.new_empty(_shape(x, padding, self.out_channels))
-        return _convolve(x, padding, _transformed(self.weight, self.kept, keep=False), self.bias, blocks)[
-            :, :, :height, :width
-        ]
+        kernel = _transformed(self.weight, self.kept, keep=False)
+        return _convolve(x, padding, kernel, self.bias, blocks)[:, :, :height, :width]
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: int, kept: dict | None
-    ):
+    def forward(ctx, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: int, kept: Kept):
         ctx.save_for_backward(x, weight)
         ctx.padding, ctx.kept = padding, kept
         return _in_planes(x, padding, _transformed(weight, kept), bias)
@@ -143,7 +140,8 @@ def _gradient_of_weight(x: torch.Tensor, padding: int, gradient: torch.Tensor) -
     blocks = _channels_last(gradient, 0, 4 * shape[1], 4 * shape[3], "gradient").view(shape)
 
     def correlate(strips: Strips) -> torch.Tensor:
-        total = _scratch("total", 36, inputs, outputs).zero_()
+        # Not scratch memory: the next part may come to the same thread before this one is added.
+        total = x.new_zeros(36, inputs, outputs)
         for rows, tiles in strips:
             values = _twice(into, tiles, "values").view(36, -1, inputs)
             pixels = blocks[:, rows].permute(2, 4, 0, 1, 3, 5)  # (4, 4, N, rows, columns, out)

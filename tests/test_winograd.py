@@ -62,6 +62,18 @@ def test_the_same_bits_each_time_and_other_threads_of_torch_as_they_were(threads
     assert torch.get_num_threads() == threads
 
 
+def test_one_thread_may_get_all_the_work(threads, monkeypatch):
+    """Whichever is free takes the next part, so that what a part comes to must not lie where the next one works."""
+    layer = WinogradConv2d(96, 128, 3)
+    x = torch.randn(2, 96, 134, 134)
+    weights = torch.randn(2, 128, 132, 132)
+    (expected,) = torch.autograd.grad(layer(x), layer.weight, weights)
+    with ThreadPoolExecutor(1) as alone:
+        monkeypatch.setattr("hfstyle.winograd._pool", lambda threads: alone)
+        (found,) = torch.autograd.grad(layer(x), layer.weight, weights)
+    assert_close(found, expected.double())
+
+
 def test_several_at_once(threads):
     """As the studio's visitors come: each in a thread of its own."""
     layer = WinogradConv2d(96, 96, 3)

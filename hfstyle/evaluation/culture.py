@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
+from torch.utils.data import Subset
 from tqdm import tqdm
 
 from hfstyle.assets import ASSETS
@@ -116,19 +117,7 @@ def profile(pictures: Pictures, limit: int | None = None) -> Profile:
     """
     count = len(pictures) if limit is None else min(limit, len(pictures))
     places = [place * len(pictures) // count for place in range(count)]
-    return Profile.of(pictures.where, _Chosen(pictures, places), quiet=False)
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    pictures: Pictures
-    places: list[int]
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __iter__(self):
-        return (self.pictures[place] for place in self.places)
+    return Profile.of(pictures.where, Subset(pictures, places), quiet=False)
 
 
 @functools.cache
@@ -175,9 +164,8 @@ def distance(photos: Profile, painted: Profile, tradition: Profile) -> list[Step
         start, end = photos.measures[name], painted.measures[name]
         chance = np.hypot(goal.error, start.error)
         if photos.pictures == 1:
-            chance = (
-                goal.high - goal.low
-            ) / 1.349  # the standard deviation of a normal distribution with these quartiles
+            # the standard deviation of a normal distribution with these quartiles
+            chance = (goal.high - goal.low) / 1.349
         gap = goal.median - start.median
         share = (end.median - start.median) / gap if abs(gap) > chance else None
         steps.append(Step(name, start.median, end.median, goal.median, share))
@@ -194,7 +182,8 @@ def aligned(cells: list[list[str]]) -> list[str]:
 def prepare(picture: Image.Image) -> Image.Image:
     """Without margins, `SIZE` on the short side and at most `LONGEST` on the other, after a JPEG (4:2:0)."""
     picture = picture.convert("RGB")
-    cut = margin(picture) + (1 - INNER) / 2 * (1 - 2 * margin(picture))
+    frame = margin(picture)
+    cut = frame + (1 - INNER) / 2 * (1 - 2 * frame)
     width, height = picture.size
     box = (cut * width, cut * height, (1 - cut) * width, (1 - cut) * height)
     scale = SIZE / min(box[2] - box[0], box[3] - box[1])

@@ -222,7 +222,8 @@ def judge(
         mean, deviation = color_statistics(_each(paintings))
         recoloured = [as_judged(transfer_color(photo, mean, deviation)) for photo in _each(photos)]
         rows += [bench.unchanged(), bench.row("colours of the paintings", recoloured), bench.floor()]
-    steps = distance(profile(photos, PROFILED), profiled, profile(paintings, PROFILED))
+    painted = Profile.of("what was made", profiled, quiet=False)
+    steps = distance(profile(photos, PROFILED), painted, profile(paintings, PROFILED))
     return Judgement(
         name,
         rows,
@@ -320,8 +321,8 @@ def _each(pictures: Pictures) -> Iterator[Image.Image]:
 
 def _make(
     made: Callable[[Image.Image], Image.Image] | Pictures, photos: Pictures
-) -> tuple[list[Image.Image], list[tuple[Image.Image, Image.Image]], Profile, list[float]]:
-    """A painting for each photo, as it will be judged; the sheet; their profile; and the seconds that each took."""
+) -> tuple[list[Image.Image], list[tuple[Image.Image, Image.Image]], list[Image.Image], list[float]]:
+    """A painting for each photo, as it will be judged; the sheet; those to profile; and the seconds that each took."""
     places = _places(photos, made) if isinstance(made, Pictures) else None
     chosen, measured = ({place * len(photos) // count for place in range(count)} for count in (SHEET, PROFILED))
     judged, sheet, profiled, seconds = [], [], [], []
@@ -334,7 +335,7 @@ def _make(
             sheet.append((photo, painting))
         if index in measured:
             profiled.append(painting)
-    return judged, sheet, Profile.of("what was made", profiled, quiet=False), seconds
+    return judged, sheet, profiled, seconds
 
 
 def _places(photos: Pictures, made: Pictures) -> list[int]:
