@@ -6,7 +6,16 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
+from hfstyle.errors import MissingExtraError
+
 GANLoss = Literal["lsgan", "log", "hinge"]
+
+COLOUR_DIRECTIONS = (
+    (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, -1, 0), (1, 0, 1), (1, 0, -1), (0, 1, 1), (0, 1, -1),
+)  # fmt: skip
+"""Directions in Lab along which colours are compared: lightness, green to red, blue to yellow, and between them."""
+COLOUR_LEVELS = 16
+"""Quantiles along each, as the bundled profiles hold them."""
 
 
 def discriminator_loss(
@@ -117,6 +126,110 @@ def patch_nce_loss(query: torch.Tensor, key: torch.Tensor, temperature: float = 
     similarity = query @ key.mT / temperature  # (batch, patches, patches)
     counterpart = torch.arange(query.shape[1], device=query.device).expand(len(query), -1)
     return F.cross_entropy(similarity.flatten(0, 1), counterpart.flatten())
+
+
+def to_lab(images: torch.Tensor) -> torch.Tensor:
+    """sRGB in [-1, 1] to CIE L*a*b* under D65: (batch, 3, height, width), L* 0 to 100, a* and b* about -110 to 110.
+
+    A distance of 1 is about the least that an eye sees. kornia computes it, differentiably.
+
+    Raises:
+        MissingExtraError: kornia is not installed.
+    """
+    try:
+        from kornia.color import rgb_to_lab
+    except ImportError as error:
+        raise MissingExtraError("losses in Lab", "train") from error
+    return rgb_to_lab((full_precision(images) + 1) / 2)
+
+
+def colour_projections(lab: torch.Tensor) -> torch.Tensor:
+    """Pixels along the nine `COLOUR_DIRECTIONS`, sorted: (batch, 3, height, width) -> (9, batch x height x width)."""
+    directions = torch.tensor(COLOUR_DIRECTIONS, dtype=lab.dtype, device=lab.device)
+    return (directions / directions.norm(dim=1, keepdim=True) @ lab.transpose(0, 1).flatten(1)).sort(dim=1).values
+
+
+def colour_quantiles(lab: torch.Tensor, levels: int = COLOUR_LEVELS) -> torch.Tensor:
+    """Which colours a batch has, wherever they are: (batch, 3, height, width) in Lab -> (9, `levels`).
+
+    Along each of `COLOUR_DIRECTIONS` the quantiles at (j + ½) / `levels`, linear between neighbours.
+    """
+    ordered = colour_projections(lab)
+    last = ordered.shape[1] - 1
+    place = (torch.arange(levels, dtype=lab.dtype, device=lab.device) + 0.5) / levels * last
+    low = place.long().clamp(max=max(last - 1, 0))
+    high = (low + 1).clamp(max=last)
+    return torch.lerp(ordered[:, low], ordered[:, high], (place - low).expand(len(ordered), -1))
+
+
+def colour_loss(images: torch.Tensor, quantiles: torch.Tensor) -> torch.Tensor:
+    """How far the colours of a batch are from those of a tradition, wherever they are. Returns a scalar.
+
+    Mean over directions d and levels j of |Q_dj(Lab(x)) - T_dj| / 100: the sliced Wasserstein distance (Bonneel et al.
+    2015, "Sliced and Radon Wasserstein barycenters of measures") along nine fixed directions instead of random ones,
+    which with the diagonals also sees which hues occur together.
+
+    Args:
+        images: (batch, 3, height, width) in [-1, 1]. The more pictures, the better they stand for the tradition.
+        quantiles: T, (9, levels): `colour_quantiles` of the tradition's pictures, as its profile holds them.
+    """
+    return (colour_quantiles(to_lab(images), quantiles.shape[1]) - full_precision(quantiles)).abs().mean() / 100
+
+
+def flatness_loss(images: torch.Tensor, scale: float = 3.0) -> torch.Tensor:
+    """The part of a picture that is not flat, smoothed so that it has a gradient: from 0 to 1. Returns a scalar.
+
+    Mean of 1 - exp(-|∇Lab|² / (2 scale²)), |∇Lab|² being the squared differences to the next pixel, over both
+    directions and three channels: Welsch's function in place of the count of non-zero gradients of L0 smoothing (Xu et
+    al. 2011, "Image smoothing via L0 gradient minimization"). Total variation pulls at every edge alike; this lets go
+    of those well over `scale`, so fields become even and contours stay.
+
+    Args:
+        images: (batch, 3, height, width) in [-1, 1], at least 2 pixels a side.
+        scale: Difference in Lab, between neighbours, at which it pulls the most.
+    """
+    return (1 - torch.exp(-_squared_gradient(to_lab(images)) / (2 * scale**2))).mean()
+
+
+def empty_space_loss(
+    images: torch.Tensor, photos: torch.Tensor, ground: torch.Tensor, smoothness: float = 10.0
+) -> torch.Tensor:
+    """How far the sky and mist of photos are from empty ground in what became of them. Returns a scalar.
+
+    Mean of w (h(|Lab(x) - ground|) + smoothness h(|∇Lab(x)|)) / 100 with h(d) = √(1 + d²) - 1, about |d| where it can
+    be seen, and w = `emptiness(photos)`. Pictures without sky add nothing.
+
+    Args:
+        images: What became of the photos: (batch, 3, height, width) in [-1, 1], at least 2 pixels a side.
+        photos: Of the same shape.
+        ground: L*, a*, b* of the tradition's ground, as its profile holds it: (3,).
+        smoothness: How much a difference between neighbours weighs, beside one from the ground.
+    """
+    lab = to_lab(images)
+    squared = (lab - full_precision(ground).reshape(3, 1, 1)).square().sum(1)
+    rough = F.pad(_squared_gradient(lab), (0, 1, 0, 1))  # the last row and column have no next
+    distance = (1 + squared).sqrt() - 1 + smoothness * ((1 + rough).sqrt() - 1)
+    return (emptiness(photos) * distance).mean() / 100
+
+
+def emptiness(photos: torch.Tensor) -> torch.Tensor:
+    """Where photos are bright and smooth, as sky and mist are: (batch, 3, height, width) -> (batch, height, width),
+    from 0 to 1.
+
+    exp(-|∇B|² / 2) σ((B_L - 65) / 5), B being Lab blurred (Gaussian, sigma 3 pixels): the profile's smooth area, which
+    is where |∇B| < 1, with a soft edge.
+    """
+    from kornia.filters import gaussian_blur2d
+
+    blurred = gaussian_blur2d(to_lab(photos), (19, 19), (3.0, 3.0), border_type="replicate")
+    rough = F.pad(_squared_gradient(blurred), (0, 1, 0, 1))
+    return torch.exp(-rough / 2) * torch.sigmoid((blurred[:, 0] - 65) / 5)
+
+
+def _squared_gradient(lab: torch.Tensor) -> torch.Tensor:
+    """Squared differences to the next pixel on the right and below, summed: (batch, height - 1, width - 1)."""
+    right, below = lab.diff(dim=-1)[..., :-1, :], lab.diff(dim=-2)[..., :-1]
+    return (right.square() + below.square()).sum(1)
 
 
 def full_precision(x: torch.Tensor) -> torch.Tensor:

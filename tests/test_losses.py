@@ -6,13 +6,19 @@ import pytest
 import torch
 
 from hfstyle.losses import (
+    colour_loss,
+    colour_quantiles,
     content_loss,
     discriminator_loss,
+    emptiness,
+    empty_space_loss,
+    flatness_loss,
     generator_loss,
     gram_loss,
     gram_matrix,
     l1_loss,
     patch_nce_loss,
+    to_lab,
     total_variation,
 )
 
@@ -113,3 +119,112 @@ def test_half_precision_is_summed_in_float32():
     for loss in (generator_loss(many), l1_loss(many, torch.zeros_like(many))):
         assert loss.dtype == torch.float32
     assert generator_loss(many).item() == pytest.approx((0.01 - 1) ** 2, rel=1e-3)
+
+
+# ---- terms in Lab ----
+def plain(*rgb: float, size: int = 4) -> torch.Tensor:
+    """A picture of one colour, each channel in [-1, 1]."""
+    return torch.tensor(rgb, dtype=torch.float64).reshape(1, 3, 1, 1).expand(1, 3, size, size)
+
+
+WHITE, BLACK, RED = plain(1, 1, 1), plain(-1, -1, -1), plain(1, -1, -1)
+
+
+def test_lab():
+    expected = torch.tensor([[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20]], dtype=torch.float64)  # the standard's
+    colours = to_lab(torch.cat([WHITE, BLACK, RED]))[..., 0, 0]
+    torch.testing.assert_close(colours, expected, atol=0.02, rtol=0)
+
+
+def test_colour_quantiles():
+    quantiles = colour_quantiles(to_lab(torch.cat([WHITE, BLACK])[..., :1, :1]), levels=2)
+    assert quantiles.shape == (9, 2)
+    # of the two values 0 and 100, at 1/4 and 3/4; on the diagonals of L and a or b, divided by the root of 2
+    torch.testing.assert_close(quantiles[0], torch.tensor([25.0, 75.0], dtype=torch.float64), atol=0.01, rtol=0)
+    for diagonal in (3, 4, 5, 6):
+        torch.testing.assert_close(quantiles[diagonal], quantiles[0] / 2**0.5, atol=0.02, rtol=0)
+    assert colour_quantiles(to_lab(WHITE[..., :1, :1]), 3)[0] == pytest.approx(100, abs=0.01)  # a single pixel
+
+
+def test_colour_loss():
+    black = colour_quantiles(to_lab(BLACK), 16)
+    assert colour_loss(WHITE, black).item() == pytest.approx((100 + 4 * 100 / 2**0.5) / 9 / 100, abs=1e-4)
+    torch.manual_seed(0)
+    pictures = torch.rand(2, 3, 6, 7, dtype=torch.float64) * 2 - 1
+    own = colour_quantiles(to_lab(pictures), 16)
+    moved = pictures.flatten(2)[..., torch.randperm(42)].reshape(2, 3, 7, 6)
+    assert colour_loss(moved, own).item() < 1e-12  # colours have no places
+
+
+def test_colour_loss_sees_which_hues_occur_together():
+    """Green-red and blue-yellow have the same quantiles each, paired one way and the other."""
+    one, other = (colour_quantiles(torch.tensor([[50, 50], [30, -30], [s * 30, -s * 30]]).reshape(1, 3, 1, 2).double())
+                  for s in (1, -1))  # fmt: skip
+    differ = (one - other).abs().amax(dim=1)
+    assert differ[:3].max() == 0 and differ[7:].min() > 20
+
+
+def test_flatness_loss():
+    assert flatness_loss(WHITE).item() == 0
+    split = torch.cat([WHITE[..., :2], BLACK[..., :2]], dim=-1)  # one of three columns of differences is an edge
+    assert flatness_loss(split).item() == pytest.approx(1 / 3)
+    near = torch.cat([WHITE[..., :1], plain(0.9, 0.9, 0.9)[..., :1]], dim=-1)
+    step = (to_lab(WHITE) - to_lab(plain(0.9, 0.9, 0.9)))[0, :, 0, 0].norm().item()
+    assert flatness_loss(near).item() == pytest.approx(1 - math.exp(-(step**2) / 18))
+    assert flatness_loss(near, scale=1.0).item() == pytest.approx(1 - math.exp(-(step**2) / 2))
+
+
+def test_flatness_loss_lets_go_of_contours():
+    """Total variation pulls at a contour as at a faint step; this does not."""
+
+    def pull(low: float) -> float:
+        picture = torch.cat([plain(0, 0, 0), plain(low, low, low)], dim=-1).clone().requires_grad_()
+        flatness_loss(picture).backward()
+        return picture.grad.abs().max().item()
+
+    assert pull(-1.0) < 1e-6 * pull(-0.05)
+
+
+def test_empty_space_loss():
+    ground = to_lab(WHITE)[0, :, 0, 0]
+    sky, night = WHITE, plain(-0.8, -0.8, -0.8)
+    weight = 1 / (1 + math.exp(-(100 - 65) / 5))
+    assert emptiness(sky).numpy() == pytest.approx(weight, abs=1e-5) and emptiness(night).max() < 1e-4
+    assert empty_space_loss(sky, sky, ground).item() < 1e-8
+    off = math.sqrt(1 + 100**2) - 1
+    assert empty_space_loss(BLACK, sky, ground).item() == pytest.approx(weight * off / 100, rel=1e-4)
+    assert empty_space_loss(BLACK, night, ground).item() < 1e-4 * off
+    # an edge in the picture: 4 rows, of which 3 have a next one, times 1 column of 4
+    split = torch.cat([WHITE[..., :2], BLACK[..., :2]], dim=-1)
+    expected = weight * (off / 2 + 10 * off * 3 / 16) / 100
+    assert empty_space_loss(split, sky, ground).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_emptiness_is_smooth_and_bright():
+    """Half sky, half foliage: the sky counts, but for its border."""
+    torch.manual_seed(0)
+    leaves = torch.rand(1, 3, 8, 16, dtype=torch.float64).repeat_interleave(4, -1).repeat_interleave(4, -2) * 2 - 1
+    photo = torch.cat([plain(0.8, 0.8, 0.9, size=64)[..., :32, :], leaves], dim=-2)
+    weight = emptiness(photo)[0]
+    assert weight.shape == (64, 64) and weight[:20].min() > 0.9 and weight[40:].median() < 0.2
+
+
+@pytest.mark.parametrize("picture", [BLACK, WHITE, RED])
+def test_terms_in_lab_have_gradients_where_nothing_changes(picture):
+    """A square root would have none at zero."""
+    picture = picture.float().clone().requires_grad_()
+    target = colour_quantiles(to_lab(plain(0, 0, 0))).float()
+    loss = colour_loss(picture, target) + flatness_loss(picture)
+    (loss + empty_space_loss(picture, WHITE.float(), torch.tensor([80.0, 0.0, 5.0]))).backward()
+    assert picture.grad.isfinite().all()
+
+
+def test_gradients_of_the_terms_in_lab():
+    torch.manual_seed(0)
+    x, y = (torch.rand(2, 3, 4, 5, dtype=torch.float64) * 1.8 - 0.9 for _ in range(2))
+    x.requires_grad_()
+    quantiles = colour_quantiles(to_lab(y)) + 0.37
+    ground = torch.tensor([80.0, 2.0, 10.0], dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: colour_loss(x, quantiles), (x,))
+    assert torch.autograd.gradcheck(lambda x: flatness_loss(x, scale=20.0), (x,))
+    assert torch.autograd.gradcheck(lambda x: empty_space_loss(x, y * 0.1 + 0.6, ground), (x,))
