@@ -34,7 +34,6 @@ CONFIGS = {
     "large": {"ngf": 64, "ndf": 64, "n_blocks": 9, "crop": 256, "batch_size": 1},
 }
 WARM_UP = 2
-CORES = len(os.sched_getaffinity(0))
 
 
 def main() -> None:
@@ -42,12 +41,13 @@ def main() -> None:
     parser.add_argument("--config", choices=CONFIGS, default="small")
     parser.add_argument("--upsample", choices=("resize", "transpose"), default="resize", help="of both sides")
     parser.add_argument("--mixed-precision", default="auto", help="of ours; the plain step is float32")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of both sides")
     parser.add_argument("--rounds", type=int, default=3, help="fresh processes of each side")
     parser.add_argument("--steps", type=int, default=5, help="timed steps in each process")
     parser.add_argument("--side", choices=("plain", "ours"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
-        torch.set_num_threads(CORES)
+        torch.set_num_threads(options.threads)
         measured = (plain if options.side == "plain" else ours)(options)
         print(json.dumps(measured))
         return
@@ -72,7 +72,7 @@ def report(options: argparse.Namespace, results: dict[str, list[dict]]) -> None:
     ratios = [a / b for a, b in zip(numbers["plain"], numbers["ours"], strict=True)]
     shape = ", ".join(f"{name} {value}" for name, value in CONFIGS[options.config].items())
     print(
-        f"{_processor()}, {CORES} threads, torch {torch.__version__}; {shape}, {options.upsample}; ours in "
+        f"{_processor()}, {options.threads} threads, torch {torch.__version__}; {shape}, {options.upsample}; ours in "
         f"{results['ours'][0]['precision']}; {options.rounds} rounds of {options.steps} steps"
     )
     print("\n| step | median s | fastest s | peak MB | MB above start |\n|---|---|---|---|---|")
@@ -119,6 +119,7 @@ def ours(options: argparse.Namespace) -> dict:
             sample_every=0,
             checkpoint_every=0,
             cpu=True,
+            threads=options.threads,
             **c,
         )
         trainer = Trainer(CycleGAN, config)

@@ -140,15 +140,15 @@ def _gradient_of_weight(x: torch.Tensor, padding: int, gradient: torch.Tensor) -
     blocks = _channels_last(gradient, 0, 4 * shape[1], 4 * shape[3], "gradient").view(shape)
 
     def correlate(strips: Strips) -> torch.Tensor:
-        # Not scratch memory: the next part may come to the same thread before this one is added.
-        total = x.new_zeros(36, inputs, outputs)
+        total = None  # not in scratch memory: the next part may come to the same thread before this one is added
         for rows, tiles in strips:
             values = _twice(into, tiles, "values").view(36, -1, inputs)
             pixels = blocks[:, rows].permute(2, 4, 0, 1, 3, 5)  # (4, 4, N, rows, columns, out)
-            total.baddbmm_(values.transpose(1, 2), _twice(back.T, pixels, "pixels").view(36, -1, outputs))
+            products = values.transpose(1, 2), _twice(back.T, pixels, "pixels").view(36, -1, outputs)
+            total = torch.bmm(*products) if total is None else total.baddbmm_(*products)
         return total
 
-    total = sum(_share(correlate, _strips(x, padding)))
+    total = functools.reduce(torch.Tensor.add_, _share(correlate, _strips(x, padding)))
     weight = _twice(of_kernel.T, total, "kernel").view(3, 3, inputs, outputs)
     return weight.permute(3, 2, 0, 1).clone(memory_format=torch.contiguous_format)
 
