@@ -15,7 +15,7 @@ COLOUR_DIRECTIONS = (
 )  # fmt: skip
 """Directions in Lab along which colours are compared: lightness, green to red, blue to yellow, and between them."""
 COLOUR_LEVELS = 16
-"""Quantiles along each, as the bundled profiles hold them."""
+"""Quantiles along each."""
 
 
 def discriminator_loss(
@@ -143,41 +143,40 @@ def to_lab(images: torch.Tensor) -> torch.Tensor:
     return rgb_to_lab((full_precision(images) + 1) / 2)
 
 
-def colour_projections(lab: torch.Tensor) -> torch.Tensor:
-    """Pixels along the nine `COLOUR_DIRECTIONS`, sorted: (batch, 3, height, width) -> (9, batch x height x width)."""
-    directions = torch.tensor(COLOUR_DIRECTIONS, dtype=lab.dtype, device=lab.device)
-    return (directions / directions.norm(dim=1, keepdim=True) @ lab.transpose(0, 1).flatten(1)).sort(dim=1).values
-
-
 def colour_quantiles(lab: torch.Tensor, levels: int = COLOUR_LEVELS) -> torch.Tensor:
-    """Which colours a batch has, wherever they are: (batch, 3, height, width) in Lab -> (9, `levels`).
+    """Which colours a picture has, wherever they are: (batch, 3, height, width) in Lab -> (batch, 9, `levels`).
 
     Along each of `COLOUR_DIRECTIONS` the quantiles at (j + ½) / `levels`, linear between neighbours.
     """
-    ordered = colour_projections(lab)
-    last = ordered.shape[1] - 1
+    directions = torch.tensor(COLOUR_DIRECTIONS, dtype=lab.dtype, device=lab.device)
+    ordered = (directions / directions.norm(dim=1, keepdim=True) @ lab.flatten(2)).sort(dim=2).values
+    last = ordered.shape[2] - 1
     place = (torch.arange(levels, dtype=lab.dtype, device=lab.device) + 0.5) / levels * last
     low = place.long().clamp(max=max(last - 1, 0))
     high = (low + 1).clamp(max=last)
-    return torch.lerp(ordered[:, low], ordered[:, high], (place - low).expand(len(ordered), -1))
+    return torch.lerp(ordered[..., low], ordered[..., high], (place - low).expand(*ordered.shape[:2], -1))
 
 
-def colour_loss(images: torch.Tensor, quantiles: torch.Tensor) -> torch.Tensor:
-    """How far the colours of a batch are from those of a tradition, wherever they are. Returns a scalar.
+def colour_loss(images: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+    """How far the colours of pictures are outside those usual in a tradition, wherever they are. Returns (batch,).
 
-    Mean over directions d and levels j of |Q_dj(Lab(x)) - T_dj| / 100: the sliced Wasserstein distance (Bonneel et al.
-    2015, "Sliced and Radon Wasserstein barycenters of measures") along nine fixed directions instead of random ones,
-    which with the diagonals also sees which hues occur together.
+    Mean over directions d and levels j of (max(Q - high, 0) + max(low - Q, 0)) / 100 with Q = Q_dj(Lab(x)). With
+    low = high = Q(y) it is the sliced Wasserstein distance to y (Bonneel et al. 2015, "Sliced and Radon Wasserstein
+    barycenters of measures") along nine fixed directions instead of random ones, which with the diagonals also sees
+    which hues occur together. With a range, as between the quartiles of a tradition's pictures, a picture of night may
+    remain one.
 
     Args:
-        images: (batch, 3, height, width) in [-1, 1]. The more pictures, the better they stand for the tradition.
-        quantiles: T, (9, levels): `colour_quantiles` of the tradition's pictures, as its profile holds them.
+        images: (batch, 3, height, width) in [-1, 1].
+        low, high: `colour_quantiles` that are usual, (9, levels), or (batch, 9, levels) for each picture its own.
     """
-    return (colour_quantiles(to_lab(images), quantiles.shape[1]) - full_precision(quantiles)).abs().mean() / 100
+    quantiles = colour_quantiles(to_lab(images), low.shape[-1])
+    outside = (quantiles - full_precision(high)).relu() + (full_precision(low) - quantiles).relu()
+    return outside.mean((1, 2)) / 100
 
 
 def flatness_loss(images: torch.Tensor, scale: float = 3.0) -> torch.Tensor:
-    """The part of a picture that is not flat, smoothed so that it has a gradient: from 0 to 1. Returns a scalar.
+    """The part of a picture that is not flat, smoothed so that it has a gradient: from 0 to 1. Returns (batch,).
 
     Mean of 1 - exp(-|∇Lab|² / (2 scale²)), |∇Lab|² being the squared differences to the next pixel, over both
     directions and three channels: Welsch's function in place of the count of non-zero gradients of L0 smoothing (Xu et
@@ -188,28 +187,28 @@ def flatness_loss(images: torch.Tensor, scale: float = 3.0) -> torch.Tensor:
         images: (batch, 3, height, width) in [-1, 1], at least 2 pixels a side.
         scale: Difference in Lab, between neighbours, at which it pulls the most.
     """
-    return (1 - torch.exp(-_squared_gradient(to_lab(images)) / (2 * scale**2))).mean()
+    return (1 - torch.exp(-_squared_gradient(to_lab(images)) / (2 * scale**2))).mean((1, 2))
 
 
 def empty_space_loss(
-    images: torch.Tensor, photos: torch.Tensor, ground: torch.Tensor, smoothness: float = 10.0
+    images: torch.Tensor, photos: torch.Tensor, low: torch.Tensor, high: torch.Tensor, smoothness: float = 10.0
 ) -> torch.Tensor:
-    """How far the sky and mist of photos are from empty ground in what became of them. Returns a scalar.
+    """How far the sky and mist of photos are from empty ground in what became of them. Returns (batch,).
 
-    Mean of w (h(|Lab(x) - ground|) + smoothness h(|∇Lab(x)|)) / 100 with h(d) = √(1 + d²) - 1, about |d| where it can
-    be seen, and w = `emptiness(photos)`. Pictures without sky add nothing.
+    Mean of w (d + smoothness h(|∇Lab(x)|)) / 100, with d how far L* lies outside `low` to `high`, h(s) = √(1 + s²) - 1
+    (about s where it can be seen) and w = `emptiness(photos)`. Pictures without sky add nothing.
 
     Args:
         images: What became of the photos: (batch, 3, height, width) in [-1, 1], at least 2 pixels a side.
         photos: Of the same shape.
-        ground: L*, a*, b* of the tradition's ground, as its profile holds it: (3,).
+        low, high: Lightness L* that is usual of the tradition's ground, a scalar or (batch,).
         smoothness: How much a difference between neighbours weighs, beside one from the ground.
     """
     lab = to_lab(images)
-    squared = (lab - full_precision(ground).reshape(3, 1, 1)).square().sum(1)
+    low, high = (full_precision(bound).reshape(-1, 1, 1) for bound in (low, high))
+    outside = (lab[:, 0] - high).relu() + (low - lab[:, 0]).relu()
     rough = F.pad(_squared_gradient(lab), (0, 1, 0, 1))  # the last row and column have no next
-    distance = (1 + squared).sqrt() - 1 + smoothness * ((1 + rough).sqrt() - 1)
-    return (emptiness(photos) * distance).mean() / 100
+    return (emptiness(photos) * (outside + smoothness * ((1 + rough).sqrt() - 1))).mean((1, 2)) / 100
 
 
 def emptiness(photos: torch.Tensor) -> torch.Tensor:

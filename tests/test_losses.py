@@ -137,29 +137,38 @@ def test_lab():
 
 
 def test_colour_quantiles():
-    quantiles = colour_quantiles(to_lab(torch.cat([WHITE, BLACK])[..., :1, :1]), levels=2)
+    quantiles = colour_quantiles(to_lab(torch.cat([WHITE[..., :1], BLACK[..., :1]], dim=-1)[..., :1, :]), levels=2)[0]
     assert quantiles.shape == (9, 2)
     # of the two values 0 and 100, at 1/4 and 3/4; on the diagonals of L and a or b, divided by the root of 2
     torch.testing.assert_close(quantiles[0], torch.tensor([25.0, 75.0], dtype=torch.float64), atol=0.01, rtol=0)
     for diagonal in (3, 4, 5, 6):
         torch.testing.assert_close(quantiles[diagonal], quantiles[0] / 2**0.5, atol=0.02, rtol=0)
-    assert colour_quantiles(to_lab(WHITE[..., :1, :1]), 3)[0] == pytest.approx(100, abs=0.01)  # a single pixel
+    assert colour_quantiles(to_lab(WHITE[..., :1, :1]), 3)[0, 0] == pytest.approx(100, abs=0.01)  # a single pixel
 
 
 def test_colour_loss():
     black = colour_quantiles(to_lab(BLACK), 16)
-    assert colour_loss(WHITE, black).item() == pytest.approx((100 + 4 * 100 / 2**0.5) / 9 / 100, abs=1e-4)
+    white = colour_quantiles(to_lab(WHITE), 16)
+    far = (100 + 4 * 100 / 2**0.5) / 9 / 100
+    both = torch.cat([WHITE, BLACK])
+    assert colour_loss(both, black, black).tolist() == pytest.approx([far, 0], abs=1e-4)
+    assert colour_loss(both, torch.cat([white, black]), torch.cat([white, black])).max() < 1e-9  # each its own
+    # between the two nothing is unusual, but where the way from black to white goes down, as from L + a to L - a
+    low, high = torch.minimum(black, white), torch.maximum(black, white)
+    assert colour_loss(torch.cat([both, plain(0, 0, 0)]), low, high).max() < 1e-4
     torch.manual_seed(0)
     pictures = torch.rand(2, 3, 6, 7, dtype=torch.float64) * 2 - 1
     own = colour_quantiles(to_lab(pictures), 16)
     moved = pictures.flatten(2)[..., torch.randperm(42)].reshape(2, 3, 7, 6)
-    assert colour_loss(moved, own).item() < 1e-12  # colours have no places
+    assert colour_loss(moved, own, own).max() < 1e-12  # colours have no places
 
 
 def test_colour_loss_sees_which_hues_occur_together():
     """Green-red and blue-yellow have the same quantiles each, paired one way and the other."""
-    one, other = (colour_quantiles(torch.tensor([[50, 50], [30, -30], [s * 30, -s * 30]]).reshape(1, 3, 1, 2).double())
-                  for s in (1, -1))  # fmt: skip
+    one, other = (
+        colour_quantiles(torch.tensor([[50.0, 50], [30, -30], [s * 30, -s * 30]]).reshape(1, 3, 1, 2))[0]
+        for s in (1, -1)
+    )
     differ = (one - other).abs().amax(dim=1)
     assert differ[:3].max() == 0 and differ[7:].min() > 20
 
@@ -186,18 +195,24 @@ def test_flatness_loss_lets_go_of_contours():
 
 
 def test_empty_space_loss():
-    ground = to_lab(WHITE)[0, :, 0, 0]
+    white = torch.tensor([100.0 - 1e-3]), torch.tensor([101.0])
     sky, night = WHITE, plain(-0.8, -0.8, -0.8)
     weight = 1 / (1 + math.exp(-(100 - 65) / 5))
     assert emptiness(sky).numpy() == pytest.approx(weight, abs=1e-5) and emptiness(night).max() < 1e-4
-    assert empty_space_loss(sky, sky, ground).item() < 1e-8
-    off = math.sqrt(1 + 100**2) - 1
-    assert empty_space_loss(BLACK, sky, ground).item() == pytest.approx(weight * off / 100, rel=1e-4)
-    assert empty_space_loss(BLACK, night, ground).item() < 1e-4 * off
+    assert empty_space_loss(sky, sky, *white).item() < 1e-5
+    assert empty_space_loss(BLACK, sky, *white).item() == pytest.approx(weight, rel=1e-4)
+    assert empty_space_loss(BLACK, night, *white).item() < 1e-4
+    to_grey = torch.tensor([0.0]), torch.tensor([60.0])
+    assert empty_space_loss(sky, sky, *to_grey).item() == pytest.approx(weight * 0.4, rel=1e-4)
+    both = [torch.cat(bounds) for bounds in zip(white, to_grey, strict=True)]  # each picture its own
+    assert empty_space_loss(torch.cat([sky, sky]), torch.cat([sky, sky]), *both).tolist() == pytest.approx(
+        [0, weight * 0.4], abs=1e-4
+    )
     # an edge in the picture: 4 rows, of which 3 have a next one, times 1 column of 4
     split = torch.cat([WHITE[..., :2], BLACK[..., :2]], dim=-1)
-    expected = weight * (off / 2 + 10 * off * 3 / 16) / 100
-    assert empty_space_loss(split, sky, ground).item() == pytest.approx(expected, rel=1e-4)
+    off = math.sqrt(1 + 100**2) - 1
+    expected = weight * (100 / 2 + 10 * off * 3 / 16) / 100
+    assert empty_space_loss(split, sky, *white).item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_emptiness_is_smooth_and_bright():
@@ -214,8 +229,8 @@ def test_terms_in_lab_have_gradients_where_nothing_changes(picture):
     """A square root would have none at zero."""
     picture = picture.float().clone().requires_grad_()
     target = colour_quantiles(to_lab(plain(0, 0, 0))).float()
-    loss = colour_loss(picture, target) + flatness_loss(picture)
-    (loss + empty_space_loss(picture, WHITE.float(), torch.tensor([80.0, 0.0, 5.0]))).backward()
+    loss = colour_loss(picture, target, target) + flatness_loss(picture)
+    (loss + empty_space_loss(picture, WHITE.float(), torch.tensor([80.0]), torch.tensor([85.0]))).sum().backward()
     assert picture.grad.isfinite().all()
 
 
@@ -223,8 +238,8 @@ def test_gradients_of_the_terms_in_lab():
     torch.manual_seed(0)
     x, y = (torch.rand(2, 3, 4, 5, dtype=torch.float64) * 1.8 - 0.9 for _ in range(2))
     x.requires_grad_()
-    quantiles = colour_quantiles(to_lab(y)) + 0.37
-    ground = torch.tensor([80.0, 2.0, 10.0], dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda x: colour_loss(x, quantiles), (x,))
+    low = colour_quantiles(to_lab(y)) + 0.37
+    dark, light = torch.tensor([20.0, 40.0]), torch.tensor([30.0, 60.0])
+    assert torch.autograd.gradcheck(lambda x: colour_loss(x, low, low + 5), (x,))
     assert torch.autograd.gradcheck(lambda x: flatness_loss(x, scale=20.0), (x,))
-    assert torch.autograd.gradcheck(lambda x: empty_space_loss(x, y * 0.1 + 0.6, ground), (x,))
+    assert torch.autograd.gradcheck(lambda x: empty_space_loss(x, y * 0.1 + 0.6, dark, light), (x,))

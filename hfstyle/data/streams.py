@@ -23,11 +23,13 @@ class PictureStream(Dataset):
     Args:
         seed: Decides order and augmentation.
         domains: Pictures, and how they are cropped, of each domain.
+        recipes: What else each style's training does, where that follows from its pictures.
     """
 
-    def __init__(self, seed: int, *domains: tuple[Sequence[Any], Crop]):
+    def __init__(self, seed: int, *domains: tuple[Sequence[Any], Crop], recipes: Sequence[Any] = ()):
         self.seed = seed
         self.domains = domains
+        self.recipes = recipes
 
     def __getitem__(self, n: int) -> tuple[int | torch.Tensor, ...]:
         """n, then each domain's tensors."""
@@ -55,10 +57,11 @@ class StyledStream(PictureStream):
     Args:
         seed: Decides order and augmentation.
         domains: Photographs, then the pictures of each style; and how they are cropped.
+        recipes: What else each style's training does, where that follows from its pictures.
     """
 
-    def __init__(self, seed: int, *domains: tuple[Sequence[Any], Crop]):
-        super().__init__(seed, *domains)
+    def __init__(self, seed: int, *domains: tuple[Sequence[Any], Crop], recipes: Sequence[Any] = ()):
+        super().__init__(seed, *domains, recipes=recipes)
         self.styles = len(domains) - 1
 
     def __getitem__(self, n: int) -> tuple[int | torch.Tensor, ...]:

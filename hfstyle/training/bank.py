@@ -66,7 +66,7 @@ class Bank(Method):
         discriminator = start_style_discriminator(config)
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
-        self.add_feature_terms(stream)
+        self.add_terms(stream)
         self.paintings = Adversary(config.gan_loss, 0, config.diffaugment)
         self.learns_styles = self.feature_terms.network is not None or config.lambda_adversarial + config.lambda_tv > 0
 
@@ -92,6 +92,8 @@ class Bank(Method):
             "total_variation": c.lambda_tv * total_variation(fakes),
             # texture of the style's paintings, content of the photo, and what VGG16 sees in it is as in a painting
             **self.feature_terms.losses(features, photos, styles),
+            # colours and space of the tradition
+            **self.tradition_terms.losses(fakes, photos, styles),
         }
         self.accelerator.backward(sum(painted.values()) * share)
 

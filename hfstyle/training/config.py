@@ -234,10 +234,13 @@ class TranslationConfig(PictureConfig):
     in VGG16 features."""
     lambda_content: float = 0.0
     """Weight of the feature content loss on VGG16 features (Johnson et al. 2016); around 1 where it is used."""
+    lambda_tradition: float = 0.0
+    """Weight of the terms that follow from the paintings' cultural profile: colours, flatness, empty space. Above 0,
+    paintings of a fine touch are also shown closer. The rule is in hfstyle/training/rule.py; 1 where it is used."""
 
     def check(self) -> None:
         super().check()
-        self._at_least(0, "lambda_content")
+        self._at_least(0, "lambda_content", "lambda_tradition")
 
 
 @dataclass(kw_only=True)

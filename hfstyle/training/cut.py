@@ -69,7 +69,7 @@ class CUT(Method):
             "generators": [*generator.parameters(), *projector.parameters()],
             "discriminators": [*discriminator.parameters()],
         }
-        self.add_feature_terms(stream)
+        self.add_terms(stream)
         self.paintings = Adversary(config.gan_loss, config.pool_size, config.diffaugment)
         self.pools = {"paintings": self.paintings.pool}
 
@@ -95,6 +95,7 @@ class CUT(Method):
             losses["total_variation"] = c.lambda_tv * total_variation(fakes)
         features = self.feature_terms.features(fakes)
         losses |= self.feature_terms.losses(features, photos)  # texture of the paintings, content of the photo
+        losses |= self.tradition_terms.losses(fakes, photos)  # colours and space of the tradition
         self.accelerator.backward(sum(losses.values()) * share)
 
         set_requires_grad(True, discriminator)

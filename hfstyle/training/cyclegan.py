@@ -70,7 +70,7 @@ class CycleGAN(Method):
             "generators": [*generator.parameters(), *reverse_generator.parameters()],
             "discriminators": [*discriminator.parameters(), *reverse_discriminator.parameters()],
         }
-        self.add_feature_terms(stream)
+        self.add_terms(stream)
         self.paintings, self.photos = (
             Adversary(config.gan_loss, config.pool_size, config.diffaugment) for _ in range(2)
         )
@@ -108,6 +108,7 @@ class CycleGAN(Method):
             losses["total_variation"] = c.lambda_tv * total_variation(fake_paintings)
         features = self.feature_terms.features(fake_paintings)
         losses |= self.feature_terms.losses(features, photos)  # texture of the paintings, content of the photo
+        losses |= self.tradition_terms.losses(fake_paintings, photos)  # colours and space of the tradition
         self.accelerator.backward(sum(losses.values()) * share)
         fake_paintings = fake_paintings.detach()
         features = {layer: value.detach() for layer, value in features.items()}

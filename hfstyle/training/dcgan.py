@@ -82,7 +82,7 @@ class DCGAN(Method):
         self.latent_dim = generator.config.latent_dim
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
-        self.add_feature_terms(stream)
+        self.add_terms(stream)
         self.collection = Adversary(config.gan_loss, config.pool_size, config.diffaugment)
         self.pools = {"collection": self.collection.pool}
 

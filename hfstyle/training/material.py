@@ -15,7 +15,9 @@ from hfstyle.data.pictures import PairedPictures, Pictures, open_pairs, open_pic
 from hfstyle.data.sources import has_two_domains
 from hfstyle.data.streams import Crop, PictureStream, StyledStream, hold_back
 from hfstyle.errors import OptionError
+from hfstyle.evaluation.culture import Profile
 from hfstyle.training.config import PictureConfig, StyledConfig, TranslationConfig, UnpairedConfig
+from hfstyle.training.rule import CLOSEST, PICTURES, Recipe, recipe
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +57,12 @@ def unpaired(config: UnpairedConfig, quiet: bool) -> Material:
     paintings = open_pictures(
         c.target or c.source, domain="B", column=c.target_column, inner_crop=c.inner_crop, **reading
     )
+    recipes = _recipes(c, photos, [paintings], quiet)
     # Photos are not stretched: what it is to undo there is in the paintings' data sets.
-    crops = (_augmentation(c), _augmentation(c, aspect_jitter=c.aspect_jitter))
+    crops = (_augmentation(c), *_crops_of_paintings(c, 1, recipes))
     counts = f"{_count(photos, 'photograph')} and {_count(paintings, 'painting')}"
-    return _material(c, [photos, paintings], crops, Augmentation(c.crop, c.resize, flip=False), counts)
+    plain = Augmentation(c.crop, c.resize, flip=False)
+    return _material(c, [photos, paintings], crops, plain, counts, recipes=recipes)
 
 
 def styled(config: StyledConfig, quiet: bool) -> Material:
@@ -70,13 +74,13 @@ def styled(config: StyledConfig, quiet: bool) -> Material:
         open_pictures(source, column=c.target_column, inner_crop=c.inner_crop, **reading)
         for source in c.pictures_of.values()
     ]
-    crop = _augmentation(c, aspect_jitter=c.aspect_jitter)
-    crops = (_augmentation(c), *(crop for _ in styles))
+    recipes = _recipes(c, photos, styles, quiet)
+    crops = (_augmentation(c), *_crops_of_paintings(c, len(styles), recipes))
     plain = Augmentation(c.crop, c.resize, flip=False)
     counts = f"{_count(photos, 'photograph')} and paintings in {len(styles)} styles: " + ", ".join(
         f"{len(pictures)} {name}" for name, pictures in zip(c.pictures_of, styles, strict=True)
     )
-    material = _material(c, [photos, *styles], crops, plain, counts, StyledStream)
+    material = _material(c, [photos, *styles], crops, plain, counts, StyledStream, recipes)
     material.paintings = [material.held_back.domains[1 + style][0][0] for style in range(len(styles))]
     return material
 
@@ -115,11 +119,34 @@ def collection(config: PictureConfig, quiet: bool) -> Material:
 
 
 def _reading(c: PictureConfig, quiet: bool) -> dict[str, Any]:
-    return {"short_side": c.resize[1], "limit": c.limit, "streaming": c.limit is not None, "quiet": quiet}
+    closest = CLOSEST if getattr(c, "lambda_tradition", 0.0) else 1.0
+    short_side = round(c.resize[1] * closest)
+    return {"short_side": short_side, "limit": c.limit, "streaming": c.limit is not None, "quiet": quiet}
 
 
-def _augmentation(c: PictureConfig, **options: Any) -> Augmentation:
-    return Augmentation(c.crop, c.resize, c.flip, color_jitter=c.color_jitter, **options)
+def _augmentation(c: PictureConfig, closeness: float = 1.0, **options: Any) -> Augmentation:
+    low, high = (round(size * closeness) for size in c.resize)
+    return Augmentation(c.crop, (low, high), c.flip, color_jitter=c.color_jitter, **options)
+
+
+def _crops_of_paintings(c: PictureConfig, styles: int, recipes: Sequence[Recipe]) -> list[Augmentation]:
+    """How the paintings of each style are cropped."""
+    closeness = [recipe.closeness for recipe in recipes] or [1.0] * styles
+    return [_augmentation(c, close, aspect_jitter=c.aspect_jitter) for close in closeness]
+
+
+def _recipes(c: TranslationConfig, photos: Pictures, styles: Sequence[Pictures], quiet: bool) -> list[Recipe]:
+    """What the profile of each style's pictures asks for; of those that are learnt from."""
+    if not c.lambda_tradition:
+        return []
+    profiles = [
+        Profile.of(pictures.where, spread(_split(c, pictures)[0], PICTURES), quiet) for pictures in (photos, *styles)
+    ]
+    return [recipe(tradition, profiles[0]) for tradition in profiles[1:]]
+
+
+def _split(c: PictureConfig, pictures: Pictures) -> tuple[Sequence[Any], Sequence[Any]]:
+    return hold_back(pictures, c.hold_back if c.eval_every else 0.0, c.seed)
 
 
 def _count(pictures: Pictures, what: str) -> str:
@@ -133,14 +160,13 @@ def _material(
     plain: Crop,
     described: str,
     stream: type[PictureStream] = PictureStream,
+    recipes: Sequence[Recipe] = (),
 ) -> Material:
     """Each domain split into what is learnt from and what is judged by; `plain` crops the latter."""
     for pictures in domains:
         if line := duplicates_in_a_line(pictures):
             logger.warning(line)
-    part = c.hold_back if c.eval_every else 0.0
-    split = [hold_back(pictures, part, c.seed) for pictures in domains]
-    learnt, judged = zip(*split, strict=True)
+    learnt, judged = zip(*(_split(c, pictures) for pictures in domains), strict=True)
     kept = sum(len(held) for held, pictures in zip(judged, domains, strict=True) if held is not pictures)
     photos, paintings = spread(judged[0], SAMPLES), spread(judged[-1], SAMPLES)
     if len(judged) == 1 and isinstance(domains[0], PairedPictures):
@@ -150,7 +176,7 @@ def _material(
     if getattr(c, "sample_photos", None) is not None:
         photos = spread(open_pictures(c.sample_photos, short_side=SAMPLE_SIDE, quiet=True), SAMPLES)
     return Material(
-        stream=stream(c.seed, *zip(learnt, crops, strict=True)),
+        stream=stream(c.seed, *zip(learnt, crops, strict=True), recipes=recipes),
         held_back=stream(c.seed, *((pictures, plain) for pictures in judged)),
         photos=photos,
         paintings=paintings,

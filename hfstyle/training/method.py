@@ -16,6 +16,7 @@ from hfstyle.training.material import Material
 from hfstyle.training.noise import Noise
 from hfstyle.training.perceptual import FeatureTerms
 from hfstyle.training.start import FEATURE_DISCRIMINATOR
+from hfstyle.training.tradition import TraditionTerms
 
 
 class Method(ABC):
@@ -47,9 +48,11 @@ class Method(ABC):
         self.accelerator = accelerator
         self.pools = {}
 
-    def add_feature_terms(self, stream: PictureStream) -> None:
-        """The terms on VGG16 features that the options ask for; what they learn with joins the networks."""
+    def add_terms(self, stream: PictureStream) -> None:
+        """The terms on VGG16 features, and of the tradition, that the options ask for; what they learn with joins the
+        networks."""
         self.feature_terms = FeatureTerms(self.config, stream, self.accelerator)
+        self.tradition_terms = TraditionTerms(self.config, stream, self.accelerator)
         self.networks |= self.feature_terms.networks
         for network in self.feature_terms.networks.values():
             self.optimizers["discriminators"] += network.parameters()

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from accelerate import Accelerator
 from torch import nn
+from tyro.conf import Suppress
 
 from hfstyle.data.streams import PictureStream
 from hfstyle.discriminators import PatchGANDiscriminator
@@ -45,6 +46,7 @@ class Pix2PixTrainConfig(TranslationConfig):
     """Adversarial loss. (The paper: log.)"""
     pool_size: int = 0
     """Past fakes that the discriminator is shown. (The paper: none.)"""
+    lambda_tradition: Suppress[float] = 0.0
     lambda_l1: float = 100.0
     """Weight of the L1 distance to the painting that belongs to the photo. (The paper: 100.)"""
 
@@ -80,7 +82,7 @@ class Pix2Pix(Method):
         discriminator = start_discriminator(PatchGANDiscriminator, config, norms=True, in_channels=6)
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
-        self.add_feature_terms(stream)
+        self.add_terms(stream)
         self.pairs = Adversary(config.gan_loss, config.pool_size, config.diffaugment)
         self.pools = {"pairs": self.pairs.pool}
 

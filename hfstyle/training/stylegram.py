@@ -57,7 +57,7 @@ class StyleGram(Method):
         discriminator = start_discriminator(PatchGANDiscriminator, config)
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
-        self.add_feature_terms(stream)
+        self.add_terms(stream)
         self.paintings = Adversary(config.gan_loss, config.pool_size, config.diffaugment)
         self.pools = {"paintings": self.paintings.pool}
 
@@ -76,6 +76,8 @@ class StyleGram(Method):
             "total_variation": c.lambda_tv * total_variation(fakes),
             # texture of the paintings, content of the photo
             **self.feature_terms.losses(features, photos),
+            # colours and space of the tradition
+            **self.tradition_terms.losses(fakes, photos),
         }
         self.accelerator.backward(sum(losses.values()) * share)
 
