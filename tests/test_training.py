@@ -467,7 +467,7 @@ NOISY = {
     "cyclegan": {"cycle_noise": 0.1},
     "cut": {"fast": True},
     "stylegram": {"lambda_features": 0.5},
-    "bank": {},
+    "bank": {"lambda_tradition": 1.0},
     "pix2pix": {"dropout": False},
     "dcgan": {"lambda_gram": 0.5},
 }

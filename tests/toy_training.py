@@ -121,6 +121,7 @@ def kill_and_resume(method: str, pictures: Path, folder: Path, kills: int) -> in
     run += {
         "cyclegan": ["--cycle-noise", "0.1", "--lambda-features", "0.5"],
         "cut": ["--fast"],
+        "bank": ["--lambda-tradition", "1"],
         "dcgan": ["--lambda-gram", "0.5"],
     }.get(method, [])
     launch(method, pictures, folder / "undisturbed", *run)

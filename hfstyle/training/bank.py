@@ -68,7 +68,8 @@ class Bank(Method):
         self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
         self.add_terms(stream)
         self.paintings = Adversary(config.gan_loss, 0, config.diffaugment)
-        self.learns_styles = self.feature_terms.network is not None or config.lambda_adversarial + config.lambda_tv > 0
+        asked = config.lambda_adversarial + config.lambda_tv + config.lambda_tradition
+        self.learns_styles = self.feature_terms.network is not None or asked > 0
 
     def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
         c = self.config
