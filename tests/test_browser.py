@@ -561,8 +561,14 @@ def test_one_of_them_is_compared_with_the_photo(open_page, photo):
     handle.focus()
     handle.press("ArrowRight")
     # The line stays where it was put while the painting changes.
+    told = page.locator("#tradition")
+    told.get_by_role("heading", name="Shanshui of the Song and Ming").wait_for(timeout=PATIENCE)
+    told.locator(".mark").first.wait_for(timeout=PATIENCE)
+    assert told.get_by_text("% of the way").count() == told.locator(".mark").count()
+    look(page, "all-tradition", full=True)
     page.get_by_role("button", name="Compare with the photo: Monet").click()
     titled(page, "Monet")
+    told.get_by_text("Claude Monet (1840-1926) painted in France").wait_for(timeout=PATIENCE)
     cut = "figure => getComputedStyle(figure).getPropertyValue('--cut')"
     assert page.locator("#all-comparison .comparison").evaluate(cut) == "51%"
     look(page, "all-compared")
@@ -576,6 +582,7 @@ def test_a_blend_follows_its_weights(open_page, bank, photo):
     sketch_all(page, photo)
     blend(page, "Monet", "Pirosmani")
     titled(page, "Monet 50% + Pirosmani 50%")
+    assert not page.locator("#tradition").is_visible(), "a blend is of no tradition"
     shown = page.locator("#all-comparison .after")
     assert difference(page, shown, bank.stylize(photo, {"monet": 1.0, "pirosmani": 1.0})) < 5
     page.get_by_role("spinbutton", name=re.compile("Pirosmani")).fill("100")

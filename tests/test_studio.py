@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import io
 import os
+import re
 import socket
 import string
 import struct
@@ -26,17 +27,19 @@ from PIL import Image
 from hfstyle import AutoModel
 from hfstyle.auto import bundled_model
 from hfstyle.errors import HfstyleError, ImageError
+from hfstyle.evaluation.culture import Step
 
 pytest.importorskip("gradio", reason="the extra 'app' is not installed")
 
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from hfstyle.studio import overview, storage, text
+from hfstyle.studio import overview, storage, text, tradition
 from hfstyle.studio.app import MAX_UPLOAD_BYTES, build_app
 from hfstyle.studio.components import wall_value
 from hfstyle.studio.painter import EXAMPLES, Painter, Stopped
 from hfstyle.studio.stylise import default_style
+from hfstyle.traditions import tradition as described
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTO = EXAMPLES / "aitzgorri.jpg"
@@ -132,7 +135,8 @@ def test_every_entry_has_every_language():
 def test_no_entry_is_left_over():
     source = "".join(path.read_text("utf-8") for path in Path(text.__file__).parent.glob("*.py"))
     for key in text.CATALOGUE:
-        assert key.startswith(("style.", "page.")) or source.count(f'"{key}"') >= 2, key
+        assert key.startswith(("style.", "page.", "axis.")) or source.count(f'"{key}"') >= 2, key
+    assert {key for key in text.CATALOGUE if key.startswith("axis.")} == {f"axis.{name}" for name in tradition.AXES}
 
 
 def test_an_unknown_word_is_found_out_when_the_page_is_built():
@@ -185,6 +189,46 @@ def test_the_page_tells_how_long_the_styles_that_are_left_will_take(waiting, bus
 def test_a_blend_is_called_by_its_parts():
     words = overview._blend_words({"monet": 50, "<b>": 100})
     assert words.startswith(text.both("style.monet") + " 33% + ") and words.endswith("&lt;b&gt; 67%")
+
+
+def test_every_style_with_a_tradition_tells_of_it():
+    for style in overview.styles():
+        name = tradition.tradition_of(style)
+        assert name and described(name).paragraphs["zh"] in tradition.tradition_html(name, None)
+    assert tradition.tradition_of("sunset") is None is tradition.tradition_of(None)
+
+
+def test_a_painting_lies_between_photo_and_tradition():
+    steps = [
+        Step("empty space", 0.1, 0.26, 0.3, 0.8),
+        Step("flat share", 0.2, 0.1, 0.3, -1.0),  # the other way
+        Step("tonal range", 60, 60, 61, None),  # nothing to do
+        Step("symmetry", 0.1, 0.2, 0.3, 0.5),  # not for this page
+    ]
+    page = tradition.tradition_html("shanshui", steps)
+    assert re.findall("--at:(-?[0-9]+)", page) == ["80", "-15"]
+    assert "80% of the way" in page and "走了 -100%" in page and text.both("axis.tonal range") not in page
+    assert "axes" not in tradition.tradition_html("shanshui", steps[2:])
+
+
+def test_a_painting_is_located(painter, monkeypatch):
+    """The photo itself has not moved; one in the colours of old silk has."""
+    photo = asyncio.run(painter.shrink(PHOTO)).file
+    silk = photo.with_name("silk.png")
+    with Image.open(photo) as image:
+        grey = np.asarray(image.convert("L"), dtype=float)[..., None] / 255
+    Image.fromarray((np.array([70, 60, 45]) + grey * np.array([110, 100, 80])).astype(np.uint8)).save(silk)
+    shares = [
+        {step.measure: step.share for step in asyncio.run(painter.locate(photo, painting, "shanshui"))}
+        for painting in (photo, silk)
+    ]
+    assert {share for share in shares[0].values() if share is not None} == {0.0}
+    assert 0.5 < shares[1]["tonal range"] < 2 and shares[1]["chroma ratio"] > 0.5
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    monkeypatch.setitem(sys.modules, "skimage.color", None)
+    assert asyncio.run(painter.locate(photo, silk, "shanshui")) is None
+    with pytest.raises(text.StudioError, match="deleted"):
+        asyncio.run(painter.locate(photo.with_name("gone.png"), silk, "shanshui"))
 
 
 def test_only_the_next_painting_is_marked(tmp_path):

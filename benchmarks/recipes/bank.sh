@@ -6,10 +6,13 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 ART=${ART:?set ART to the folder of pictures}
 OUT=${OUT:?set OUT to a folder for the training}
+names=(monet vangogh pointillism impressionism ukiyoe shanshui kuindzhi pirosmani)
 styles=()
-for style in monet vangogh pointillism impressionism ukiyoe shanshui kuindzhi pirosmani; do
+for style in "${names[@]}"; do
   styles+=("$style=$ART/$style/train")
 done
+mkdir -p "$OUT"
+{ cat benchmarks/recipes/bank.md; python benchmarks/recipes/traditions.py "${names[@]}"; } >"$OUT/bank.md"
 common=(
   --source "$ART/photos/train" --styles "${styles[@]}" --sample-photos hfstyle/assets/examples
   --inner-crop 0.9 --aspect-jitter 0.1 --crop 128 --resize 144 256 --batch-size 4 --ndf 32
@@ -22,6 +25,6 @@ if [ -z "${INIT:-}" ]; then
     --max-steps 5000 --lr 1e-3 --decay-start 0.7 --eval-every 0 --sample-every 500 \
     --lambda-adversarial 0 --lambda-features 0 --lambda-gram 0 --lambda-content 0 --lambda-tv 0 "$@"
 fi
-accelerate launch train.py bank --output "$OUT/bank" "${common[@]}" --init-from "$INIT" --about benchmarks/recipes/bank.md \
+accelerate launch train.py bank --output "$OUT/bank" "${common[@]}" --init-from "$INIT" --about "$OUT/bank.md" \
   --max-steps 6000 --lr 4e-4 --lr-discriminator 2e-4 --lambda-features 0.5 --decay-start 0.5 \
   --eval-every 1000 --eval-samples 512 --sample-every 100 "$@"

@@ -28,6 +28,7 @@ from hfstyle.studio.components import (
 )
 from hfstyle.studio.painter import Painter, Sketch
 from hfstyle.studio.text import both, label, style_title, style_words
+from hfstyle.studio.tradition import tradition_html, tradition_of
 
 MOST_BLENDED = 3
 """Styles in one blend; more of them look alike."""
@@ -55,6 +56,7 @@ def build(painter: Painter) -> None:
     """How long each style took when it was last painted."""
 
     sheet = gr.State()
+    viewed = gr.State()  # the style that is compared with the photo
     with gr.Row(elem_id="all"):
         with gr.Column(scale=5, min_width=320, elem_classes="stage"):
             photo = photo_input(height="calc(0.7 * var(--stage))", elem_id="all-photo", elem_classes="photo")
@@ -72,6 +74,7 @@ def build(painter: Painter) -> None:
                     gr.Slider(5, 100, 50, step=5, label=style_title(name), buttons=[], visible=HIDDEN)
                     for name in blended
                 ]
+            told = gr.HTML(visible=HIDDEN, elem_id="tradition", **BARE)
             gr.HTML(both("privacy"), elem_id="all-privacy", **BARE)
         with gr.Column(scale=7, min_width=320, elem_id="all-paintings"):
             with gr.Row(elem_id="all-work"):
@@ -82,7 +85,7 @@ def build(painter: Painter) -> None:
             strip = example_strip(examples, elem_id="all-examples")
 
     shown = [sheet, paintings, status, stop, rest]
-    everything = [photo, result, another, chosen, *weights, strip, *shown]
+    everything = [photo, result, another, chosen, *weights, strip, viewed, told, *shown]
 
     def begin(small: Sketch | None) -> dict[Any, Any]:
         """The page with a photo of which nothing is painted yet, or with none."""
@@ -95,6 +98,8 @@ def build(painter: Painter) -> None:
             chosen: gr.update(value=[], interactive=small is not None),
             **{weight: gr.update(visible=HIDDEN) for weight in weights},
             strip: not_there,
+            viewed: None,
+            told: gr.update(visible=HIDDEN),
             **show(small and Sheet(small), busy=True),
         }
 
@@ -151,11 +156,24 @@ def build(painter: Painter) -> None:
     def put_on_stage(work: Sheet, sketch: Sketch, title: str) -> dict[str, Any]:
         return comparison_value(work.photo.file, sketch.file, sketch.size, title)
 
-    def compare(work: Sheet | None, event: gr.EventData) -> dict[str, Any]:
+    def compare(work: Sheet | None, event: gr.EventData) -> tuple[Any, Any]:
         name = names[event.index]
         if work is None or name not in work.sketches:
-            return gr.skip()
-        return put_on_stage(work, work.sketches[name], style_words(name))
+            return gr.skip(), gr.skip()
+        return put_on_stage(work, work.sketches[name], style_words(name)), name
+
+    async def tell(work: Sheet | None, name: str | None) -> AsyncIterator[dict[str, Any]]:
+        """What there is to know of the painting's tradition: first the words, then how far the painting went."""
+        tradition = tradition_of(name)
+        if work is None or tradition is None:
+            yield gr.update(visible=HIDDEN)
+            return
+        yield gr.update(value=tradition_html(tradition, None), visible=True)
+        try:
+            steps = await painter.locate(work.photo.file, work.sketches[name].file, tradition)
+        except Exception as error:
+            raise refusal(error, str(work.photo.file)) from error
+        yield gr.update(value=tradition_html(tradition, steps), visible=True)
 
     def choose(picked: list[str]) -> list[Any]:
         """Show the weights of the chosen styles; one too many takes the place of the first."""
@@ -164,9 +182,9 @@ def build(painter: Painter) -> None:
         choice = gr.update(value=kept) if kept != picked else gr.skip()
         return [choice, *(gr.update(visible=name in kept or HIDDEN) for name in blended)]
 
-    async def follow(work: Sheet | None, picked: list[str], *shares: float) -> dict[str, Any]:
+    async def follow(work: Sheet | None, picked: list[str], *shares: float) -> tuple[Any, Any]:
         if work is None or not picked:
-            return gr.skip()
+            return gr.skip(), gr.skip()
         mixture = {name: share for name, share in zip(blended, shares, strict=True) if name in picked}
         try:
             sketch = await painter.sketch(
@@ -174,7 +192,7 @@ def build(painter: Painter) -> None:
             )
         except Exception as error:
             raise refusal(error, str(work.photo.file)) from error
-        return put_on_stage(work, sketch, _blend_words(mixture))
+        return put_on_stage(work, sketch, _blend_words(mixture)), gr.update(visible=HIDDEN)
 
     reading = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "reading"}
     painting = {"show_progress": "hidden", "api_visibility": "private", **QUEUE}
@@ -187,15 +205,15 @@ def build(painter: Painter) -> None:
     ]
     for work in works:
         work.failure(halt, sheet, shown, **AT_ONCE)
-    paintings.click(compare, sheet, result, **AT_ONCE).then(
-        None, js=scroll_to("all-comparison"), api_visibility="private"
-    )
+    compared = paintings.click(compare, sheet, [result, viewed], **AT_ONCE)
+    compared.then(None, js=scroll_to("all-comparison"), api_visibility="private")
+    telling = compared.then(tell, [sheet, viewed], told, **reading)
     chosen.input(choose, chosen, [chosen, *weights], **AT_ONCE)
     following = gr.on(
         [chosen.change, *(weight.change for weight in weights)],
         follow,
         [sheet, chosen, *weights],
-        result,
+        [result, told],
         show_progress="minimal",
         trigger_mode="always_last",
         api_visibility="private",
@@ -203,7 +221,7 @@ def build(painter: Painter) -> None:
     )
     # In two steps, since with both in one, Gradio 6.31 cancels after it calls: a painting could still come in between.
     stop.click(None, cancels=works).then(halt, sheet, shown, **AT_ONCE)
-    another.click(None, cancels=[*works, following]).then(lambda: begin(None), None, everything, **AT_ONCE)
+    another.click(None, cancels=[*works, following, telling]).then(lambda: begin(None), None, everything, **AT_ONCE)
 
 
 def _status(total: int, waiting: list[str], busy: bool, seconds: dict[str, float]) -> str:

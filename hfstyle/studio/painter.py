@@ -21,6 +21,7 @@ from hfstyle.studio.text import StudioError
 if TYPE_CHECKING:
     from PIL import Image
 
+    from hfstyle.evaluation.culture import Step
     from hfstyle.hub import PreTrainedModel
     from hfstyle.styles import Blend, StylePainter
     from hfstyle.stylize import ImageToImageModel
@@ -112,6 +113,14 @@ class Painter:
         _check_there(photo)
         return await asyncio.wrap_future(self._reader.submit(self._shrink, Path(photo)))
 
+    async def locate(self, photo: Path, painting: Path, tradition: str) -> "list[Step] | None":
+        """Where a painting lies between its photo and a tradition with a bundled profile, measure by measure.
+
+        None where the packages that measure pictures are not installed.
+        """
+        _check_there(photo)
+        return await asyncio.wrap_future(self._reader.submit(self._locate, photo, painting, tradition))
+
     async def paint(
         self,
         photo: str | Path,
@@ -192,6 +201,17 @@ class Painter:
         file = self._new_folder() / "photo.png"
         image.save(file, "PNG", compress_level=2)
         return Sketch(file, image.size)
+
+    def _locate(self, photo: Path, painting: Path, tradition: str) -> "list[Step] | None":
+        from hfstyle.errors import MissingExtraError
+        from hfstyle.evaluation.culture import Profile, bundled_profile, distance
+        from hfstyle.images import read_image
+
+        try:
+            there, here = (Profile.of(path.name, [read_image(path)]) for path in (photo, painting))
+        except MissingExtraError:
+            return None
+        return distance(there, here, bundled_profile(tradition))
 
     def _new_folder(self) -> Path:
         folder = self.folder / secrets.token_hex(16)

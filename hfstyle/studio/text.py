@@ -6,6 +6,7 @@ and in error messages, both languages are sent and the style sheet shows the one
 """
 
 import html
+from collections.abc import Mapping
 from pathlib import Path
 
 import gradio as gr
@@ -20,6 +21,7 @@ from hfstyle.errors import (
     OptionError,
     WeightsError,
 )
+from hfstyle.traditions import Language
 
 LANGUAGES = {"en": "English", "zh-CN": "中文"}
 """Locale, as Gradio's own texts know it, to the name that the language switch shows."""
@@ -75,6 +77,19 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "compare_button": {"en": "Compare with the photo:", "zh-CN": "与照片比较："},
     "blend": {"en": "Blend styles", "zh-CN": "混合画风"},
     "blend_styles": {"en": "Choose two or three", "zh-CN": "选择两种或三种"},
+    # The tradition of a painting
+    "axes": {"en": "From your photo towards the tradition", "zh-CN": "从照片到这一传统，走了多远"},
+    "axes_hint": {
+        "en": "Measured on your photo, this painting and the tradition’s pictures, where photo and tradition differ.",
+        "zh-CN": "以上是在照片、这幅画与该传统的作品上测得的，只列出照片与传统有差别之处。",
+    },
+    "axis_share": {"en": "{share}% of the way", "zh-CN": "走了 {share}%"},
+    "axis.tonal range": {"en": "Range of light and dark", "zh-CN": "明暗跨度"},
+    "axis.chroma ratio": {"en": "Strength of colour", "zh-CN": "色彩浓淡"},
+    "axis.empty space": {"en": "Empty space", "zh-CN": "留白"},
+    "axis.flat share": {"en": "Flat areas", "zh-CN": "平涂"},
+    "axis.contour contrast": {"en": "Force of outlines", "zh-CN": "轮廓力度"},
+    "axis.stroke coherence": {"en": "Aligned strokes", "zh-CN": "笔触方向"},
     # The examples
     "examples": {"en": "Or try one of these", "zh-CN": "或者试试这些照片"},
     "example_button": {"en": "Paint this photo:", "zh-CN": "把这张照片变成画作："},
@@ -132,6 +147,11 @@ def label(key: str) -> I18nData:
 def both(key: str, **values: object) -> str:
     """A catalogue entry as HTML in both languages, of which the style sheet shows one; `values` fill its `{}`."""
     return _spans({locale: CATALOGUE[key][locale].format(**values) for locale in LANGUAGES})
+
+
+def in_both(words: Mapping[Language, str]) -> str:
+    """What `hfstyle.traditions` says, as HTML in both languages, of which the style sheet shows one."""
+    return _spans({"en": words["en"], "zh-CN": words["zh"]})
 
 
 def style_title(name: str) -> I18nData | str:
