@@ -74,7 +74,6 @@ def build(painter: Painter) -> None:
                     gr.Slider(5, 100, 50, step=5, label=style_title(name), buttons=[], visible=HIDDEN)
                     for name in blended
                 ]
-            told = gr.HTML(visible=HIDDEN, elem_id="tradition", **BARE)
             gr.HTML(both("privacy"), elem_id="all-privacy", **BARE)
         with gr.Column(scale=7, min_width=320, elem_id="all-paintings"):
             with gr.Row(elem_id="all-work"):
@@ -82,6 +81,7 @@ def build(painter: Painter) -> None:
                 stop = gr.Button(label("stop"), visible=HIDDEN, size="md", scale=0, elem_id="all-stop")
                 rest = gr.Button(label("rest"), visible=HIDDEN, size="md", scale=0, elem_id="all-rest")
             paintings = wall([style_words(name) for name in names], visible=HIDDEN, elem_id="wall")
+            told = gr.HTML(visible=HIDDEN, elem_id="tradition", **BARE)
             strip = example_strip(examples, elem_id="all-examples")
 
     shown = [sheet, paintings, status, stop, rest]
