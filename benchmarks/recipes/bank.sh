@@ -26,5 +26,5 @@ if [ -z "${INIT:-}" ]; then
     --lambda-adversarial 0 --lambda-features 0 --lambda-gram 0 --lambda-content 0 --lambda-tv 0 "$@"
 fi
 accelerate launch train.py bank --output "$OUT/bank" "${common[@]}" --init-from "$INIT" --about "$OUT/bank.md" \
-  --max-steps 6000 --lr 4e-4 --lr-discriminator 2e-4 --lambda-features 0.5 --decay-start 0.5 \
+  --max-steps 6000 --lr 4e-4 --lr-discriminator 2e-4 --lambda-features 0.5 --lambda-tradition 1 --decay-start 0.5 \
   --eval-every 1000 --eval-samples 512 --sample-every 100 "$@"
