@@ -18,6 +18,7 @@ from hfstyle.training.cyclegan import CycleGAN
 from hfstyle.training.main import main
 from hfstyle.training.rule import CLOSEST, COLOUR, EMPTY_SPACE, FLATNESS, Recipe, recipe
 from hfstyle.training.stylegram import StyleGram
+from hfstyle.training.tradition import _on_the_scale_of
 from hfstyle.training.trainer import Trainer
 
 
@@ -76,6 +77,10 @@ def test_what_the_bundled_profiles_ask_for():
     assert asked["kuindzhi"].closeness == asked["pirosmani"].closeness == 1
 
 
+def test_photographs_that_are_all_flat_ask_for_nothing():
+    assert recipe(profile(flat_share=1.0), profile(flat_share=1.0)).flatness == 0
+
+
 @pytest.mark.parametrize("method", [Bank, CUT, CycleGAN, StyleGram], ids=lambda method: method.name)
 def test_every_method_of_styles_has_the_terms(method, pictures, tmp_path):
     trainer = Trainer(method, config(pictures, tmp_path, method, max_steps=1, lambda_tradition=2.0))
@@ -89,6 +94,15 @@ def test_every_method_of_styles_has_the_terms(method, pictures, tmp_path):
     trainer.train()
     line = json.loads((tmp_path / "metrics.jsonl").read_text())
     assert line["colour"] > 0 and line["flatness"] > 0 and "empty_space" in line
+
+
+def test_the_ground_is_as_light_as_in_the_pictures_themselves():
+    """A profile has it in one range for all pictures, pale silk or black oilcloth."""
+    lab = torch.zeros(4, 3, 8, 8)
+    lab[:, 0, :4], lab[:, 0, 4:] = 20, 60
+    lab[3] = 99  # one that is unlike the others
+    assert _on_the_scale_of(lab, (15, 85)).tolist() == pytest.approx([20, 60])
+    assert _on_the_scale_of(lab, (50, 67.5)).tolist() == pytest.approx([40, 50])
 
 
 def test_terms_are_each_styles_own(pictures, tmp_path):

@@ -32,6 +32,8 @@ INNER = 0.86
 """Part of width and height that is measured, against paper margins and frames."""
 RANGE = 70
 """Lightness from the darkest twentieth to the lightest in a picture that is brought to one range."""
+DARK = 15
+"""Lightness of the darkest twentieth there."""
 FEWEST = 30
 """With fewer pictures, chance moves a median by more than 0.6 of the spread between traditions."""
 COLOURS = 6
@@ -221,7 +223,7 @@ class _View:
         self.scale = RANGE / max(self.range, 10)
         middle = np.median(self.raw[..., 1:], (0, 1))
         self.lab = np.concatenate(
-            [(self.raw[..., :1] - self.dark) * self.scale + 15, (self.raw[..., 1:] - middle) * self.scale], -1
+            [(self.raw[..., :1] - self.dark) * self.scale + DARK, (self.raw[..., 1:] - middle) * self.scale], -1
         )
         self.lightness = self.lab[..., 0]
         self.chroma = np.hypot(self.lab[..., 1], self.lab[..., 2])
@@ -328,7 +330,7 @@ def _ground_unity(view: _View) -> float:
 @_measure("ground lightness", "space", "of the ground: 15 is the picture's dark, 85 its light", "L* in one range")
 def _ground_lightness(view: _View) -> float:
     """See `_Ground`; the middle, 50, where nothing is smooth."""
-    return (view.ground.lightness - view.dark) * view.scale + 15 if view.ground.smooth.any() else 50.0
+    return (view.ground.lightness - view.dark) * view.scale + DARK if view.ground.smooth.any() else 50.0
 
 
 @_measure("detail concentration", "space", "detail gathered in places: 0 is the same everywhere")

@@ -7,9 +7,12 @@ import torch
 from accelerate import Accelerator
 
 from hfstyle.data.streams import PictureStream, StyledStream
+from hfstyle.evaluation.culture import DARK, RANGE
 from hfstyle.losses import colour_loss, colour_quantiles, empty_space_loss, flatness_loss, to_lab
 from hfstyle.training.config import PictureConfig
 from hfstyle.training.perceptual import REFERENCE_CROPS
+
+QUARTILES = torch.tensor([0.25, 0.75])
 
 
 class TraditionTerms:
@@ -31,9 +34,12 @@ class TraditionTerms:
         styled = isinstance(stream, StyledStream)
         count = stream.styles if styled else 1
         paintings = [functools.partial(stream.picture_of, n) for n in range(count)] if styled else [stream.style]
-        usual = torch.stack([_usual_colours(painting) for painting in paintings])
+        labs = [_first(painting) for painting in paintings]
+        usual = torch.stack([torch.quantile(colour_quantiles(lab), QUARTILES, dim=0) for lab in labs])
         self.low, self.high = usual.to(device).unbind(1)
-        self.ground = torch.tensor([recipe.ground for recipe in stream.recipes], device=device)
+        self.ground = torch.stack(
+            [_on_the_scale_of(lab, recipe.ground) for lab, recipe in zip(labs, stream.recipes, strict=True)]
+        ).to(device)
         self.weights = {
             name: torch.tensor([getattr(recipe, name) for recipe in stream.recipes], device=device)
             for name in ("colour", "flatness", "empty_space")
@@ -63,7 +69,12 @@ class TraditionTerms:
         return {name: self.weight * (self.weights[name][styles] * loss).mean() for name, loss in each.items()}
 
 
-def _usual_colours(painting: Callable[[int], torch.Tensor]) -> torch.Tensor:
-    """The quartiles, lower and upper, of what `colour_quantiles` finds in paintings: (2, directions, levels)."""
-    crops = torch.stack([painting(n) for n in range(REFERENCE_CROPS)])
-    return torch.quantile(colour_quantiles(to_lab(crops)), torch.tensor([0.25, 0.75]), dim=0)
+def _first(painting: Callable[[int], torch.Tensor]) -> torch.Tensor:
+    """The first paintings in Lab: (crops, 3, height, width)."""
+    return to_lab(torch.stack([painting(n) for n in range(REFERENCE_CROPS)]))
+
+
+def _on_the_scale_of(lab: torch.Tensor, lightness: tuple[float, float]) -> torch.Tensor:
+    """Lightness as the profile has it, where 15 is a picture's dark and 85 its light, as L* of these pictures."""
+    dark, light = torch.quantile(lab[:, 0].flatten(1), torch.tensor([0.05, 0.95]), dim=1).median(1).values
+    return dark + (torch.tensor(lightness) - DARK) / RANGE * (light - dark)
