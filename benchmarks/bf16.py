@@ -5,7 +5,8 @@ each (VGG16 features, averaged weights), with the interval of each precision's m
 no quality that shows if the intervals overlap.
 
 A processor without bfloat16 imitates it: convolutions and products take rounded numbers, sum them in float32 and round
-the result, as one with bfloat16 does. So it shows what bfloat16 costs in quality, but not what it saves in time.
+the result, as one with bfloat16 does; what else there is in bfloat16, torch imitates itself, and slowly. So it shows
+what bfloat16 costs in quality, but not what it saves in time.
 """
 
 import argparse

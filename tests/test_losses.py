@@ -153,7 +153,7 @@ def test_colour_loss():
     both = torch.cat([WHITE, BLACK])
     assert colour_loss(both, black, black).tolist() == pytest.approx([far, 0], abs=1e-4)
     assert colour_loss(both, torch.cat([white, black]), torch.cat([white, black])).max() < 1e-9  # each its own
-    # between the two nothing is unusual, but where the way from black to white goes down, as from L + a to L - a
+    # nothing between the two is unusual
     low, high = torch.minimum(black, white), torch.maximum(black, white)
     assert colour_loss(torch.cat([both, plain(0, 0, 0)]), low, high).max() < 1e-4
     torch.manual_seed(0)

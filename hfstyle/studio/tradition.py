@@ -44,9 +44,8 @@ def _axis(step: "Step") -> str:
     """One measure: a line from the photo to the tradition, and a mark where the painting is."""
     share = round(100 * step.share)
     place = min(max(share, -15), 115)
-    words = both("axis_share", share=share)
     return (
         f'<li><span class="name">{both("axis." + step.measure)}</span>'
         f'<span class="track" aria-hidden="true"><span class="mark" style="--at:{place}"></span></span>'
-        f'<span class="share">{words}</span></li>'
+        f'<span class="share">{both("axis_share", share=share)}</span></li>'
     )

@@ -46,6 +46,7 @@ def write_curves(output: Path) -> None:
     with write_whole(output / TABLE_NAME) as file:
         file.write(table.getvalue().encode())
     try:
+        from matplotlib import colormaps
         from matplotlib.figure import Figure
     except ImportError:
         logger.info("no %s: pip install 'hfstyle[train]'", CURVES_NAME)
@@ -56,6 +57,7 @@ def write_curves(output: Path) -> None:
     panels = [losses, *([name] for name in measures)]
     figure = Figure(figsize=(6 * len(panels), 4.5), layout="constrained")
     for axes, names in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        axes.set_prop_cycle(color=colormaps["tab20"].colors)  # a bank has more losses than the ten usual colours
         for name in names:
             points = [(record["step"], record[name]) for record in records if name in record]
             axes.plot(*zip(*points, strict=True), label=name, linewidth=1, marker="." if len(names) == 1 else None)
@@ -64,7 +66,7 @@ def write_curves(output: Path) -> None:
             axes.set_title("losses, as weighted")
             if all(value > 0 for record in records for name, value in record.items() if name in losses):
                 axes.set_yscale("log")
-            axes.legend(fontsize="small")
+            axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))  # beside, not upon the curves
         else:
             axes.set_title(names[0].removeprefix(MEASURED))
         axes.grid(alpha=0.3)

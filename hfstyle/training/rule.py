@@ -11,7 +11,7 @@ CLOSEST = 1.5
 COLOUR = 4.0
 FLATNESS = 4.0
 EMPTY_SPACE = 4.0
-"""So that each of the three matters beside a content loss of about 0.6, where a tradition asks for all of it."""
+"""Chosen by hand. In the bank's training the three came to about 0.01, 0.15 and 0.01, beside a content loss of 0.6."""
 
 
 @dataclass(frozen=True)
