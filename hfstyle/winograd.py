@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 
+from hfstyle.machine import cores
+
 FEWEST_CHANNELS = 96
 """With fewer, the way there and back costs more than it saves."""
 FEWEST_NUMBERS = 2**15
@@ -189,12 +191,13 @@ def _share(work: Callable[[Strips], Result], strips: Strips) -> list[Result]:
         with torch.inference_mode(inference), torch.no_grad():
             return work(strips)
 
-    return list(_pool(torch.get_num_threads()).map(one, [strips[first::count] for first in range(count)]))
+    return list(_pool(cores()).map(one, [strips[first::count] for first in range(count)]))
 
 
-@functools.lru_cache(1)
+@functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads in which torch uses no threads of its own."""
+    """Threads in which torch uses no threads of its own, shared by all that compute at the same time."""
+    before = torch.get_num_threads()
     ready = threading.Barrier(threads)
 
     def alone() -> None:
@@ -203,7 +206,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
     pool = ThreadPoolExecutor(threads, "winograd")
     list(pool.map(lambda _: alone(), range(threads)))
-    torch.set_num_threads(threads)  # what threads to come begin with
+    torch.set_num_threads(before)  # what threads to come begin with
     return pool
 
 

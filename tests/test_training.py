@@ -29,6 +29,7 @@ from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.cut import CUT
 from hfstyle.training.cyclegan import CycleGAN
 from hfstyle.training.dcgan import DCGAN
+from hfstyle.training.lanes import Lanes
 from hfstyle.training.main import METHODS, main
 from hfstyle.training.noise import Noise
 from hfstyle.training.pix2pix import Pix2Pix
@@ -495,9 +496,12 @@ def test_gradient_accumulation_equals_the_larger_batch(method, pictures, tmp_pat
     assert worst < 1e-12
 
 
-def test_a_step_has_the_gradients_of_the_whole_loss(pictures, tmp_path):
-    """One direction after the other, passes batched: the same as six passes and one sum of losses."""
-    trainer = Trainer(CycleGAN, config(pictures, tmp_path, pool_size=0, mixed_precision="no", lambda_tv=0.0))
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_step_has_the_gradients_of_the_whole_loss(pictures, tmp_path, threads):
+    """One direction after the other with passes batched, or both in two lanes: six passes and one sum of losses."""
+    plain = config(pictures, tmp_path, pool_size=0, mixed_precision="no", lambda_tv=0.0, threads=threads)
+    trainer = Trainer(CycleGAN, plain)
+    assert bool(trainer.method.lanes) == (threads > 1)
     networks = trainer.networks
     for network in networks.values():
         network.double()
@@ -516,6 +520,46 @@ def test_a_step_has_the_gradients_of_the_whole_loss(pictures, tmp_path):
     for name, network in networks.items():
         gradients = torch.autograd.grad(expected[name], list(network.parameters()), retain_graph=True)
         torch.testing.assert_close(ours[name], list(gradients), atol=1e-12, rtol=1e-9)
+
+
+def test_lanes_change_nothing_but_the_time(pictures, tmp_path, monkeypatch):
+    """With every term, and noise in each place that has any; and with dropout, which cannot be had twice, there are
+    none."""
+    everything = {"cycle_noise": 0.1, "photo_negatives": True, "diffaugment": "color,translation", "pool_size": 1}
+    weights = dict.fromkeys(("lambda_tv", "lambda_gram", "lambda_content", "lambda_features", "lambda_tradition"), 1.0)
+    options = {"mixed_precision": "no", "threads": 2, **everything, **weights}
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path / "run", **options))
+    to_float64(trainer)
+    batches = [[torch.rand(2, 3, 32, 32, dtype=torch.float64) * 2 - 1 for _ in range(2)] for _ in range(2)]
+    found = []
+    for lanes in (trainer.method.lanes, Lanes(False)):
+        trainer.method.lanes = lanes
+        for pool in trainer.method.pools.values():
+            pool.images.clear()
+        losses = [trainer.method.backward(batch, Noise(0, [n, n + 1]), 1.0) for n, batch in enumerate(batches)]
+        found.append((losses, [p.grad.clone() for network in trainer.networks.values() for p in network.parameters()]))
+        for network in trainer.networks.values():
+            network.zero_grad()
+        assert torch.get_num_threads() == 2
+    assert len(found[0][0][0]) == 16
+    torch.testing.assert_close(*found, atol=1e-9, rtol=1e-6)
+
+    CycleGANGenerator(ngf=4, n_blocks=1, dropout=True).save_pretrained(tmp_path / "dropout")
+    assert not Trainer(
+        CycleGAN, config(pictures, tmp_path / "run", init_from=str(tmp_path / "dropout"), **options)
+    ).method.lanes
+
+
+def test_what_goes_wrong_in_a_lane_is_raised_when_both_are_done():
+    torch.set_num_threads(2)
+    done = []
+
+    def wrong():
+        raise FloatingPointError("no number")
+
+    with pytest.raises(FloatingPointError, match="no number"):
+        Lanes(True).run(wrong, lambda: (time.sleep(0.1), done.append(torch.get_num_threads())))
+    assert done == [1] and torch.get_num_threads() == 2
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from hfstyle.discriminators import PatchGANDiscriminator
 from hfstyle.losses import l1_loss, total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
+from hfstyle.training.lanes import Lanes
 from hfstyle.training.material import unpaired
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
@@ -71,6 +72,9 @@ class CycleGAN(Method):
             "discriminators": [*discriminator.parameters(), *reverse_discriminator.parameters()],
         }
         self.add_terms(stream)
+        # What is by chance, or counts its passes, cannot be computed once more.
+        repeatable = not any(g.config.dropout or g.config.norm == "batch" for g in (generator, reverse_generator))
+        self.lanes = Lanes(repeatable and accelerator.device.type == "cpu")
         self.paintings, self.photos = (
             Adversary(config.gan_loss, config.pool_size, config.diffaugment) for _ in range(2)
         )
@@ -82,65 +86,29 @@ class CycleGAN(Method):
         Both gradients are taken at the weights before the step, as in the reference implementation, where the
         discriminators learn from the very pictures that the generators just had to fool them with.
         """
-        c = self.config
-        generator, reverse_generator, discriminator, reverse_discriminator, *_ = self.networks.values()
         photos, paintings = images
+        generator, reverse_generator, discriminator, reverse_discriminator, *_ = self.networks.values()
+        noises = noise.split(2)
+        there = _Direction(self, generator, reverse_generator, discriminator, photos, paintings, noises[0], share)
+        back = _Direction(
+            self, reverse_generator, generator, reverse_discriminator, paintings, photos, noises[1], share
+        )
 
-        # ---- generators, one direction after the other: the sum of their gradients is that of both together, and only
-        # half of what the backward passes need is in memory at a time. Passes through one network go as one batch.
         set_requires_grad(False, discriminator, reverse_discriminator)
-        size = len(photos)
-        with_identity = c.lambda_cycle * c.lambda_identity > 0
-
-        inputs = torch.cat([photos, paintings]) if with_identity else photos
-        fake_paintings, *same_paintings = generator(inputs).split(size)
-        cycled_photos = reverse_generator(self._noisy(fake_paintings, noise))
-        losses = {
-            # the discriminator of paintings takes it for one
-            "adversarial": self.paintings.generator_loss(discriminator, fake_paintings, noise),
-            # there and back again is where it started
-            "cycle": c.lambda_cycle * l1_loss(cycled_photos, photos),
-        }
-        if with_identity:
-            # what is a painting already stays as it is
-            losses["identity"] = c.lambda_cycle * c.lambda_identity * l1_loss(same_paintings[0], paintings)
-        if c.lambda_tv:
-            losses["total_variation"] = c.lambda_tv * total_variation(fake_paintings)
-        features = self.feature_terms.features(fake_paintings)
-        losses |= self.feature_terms.losses(features, photos)  # texture of the paintings, content of the photo
-        losses |= self.tradition_terms.losses(fake_paintings, photos)  # colours and space of the tradition
-        self.accelerator.backward(sum(losses.values()) * share)
-        fake_paintings = fake_paintings.detach()
-        features = {layer: value.detach() for layer, value in features.items()}
-
-        inputs = torch.cat([paintings, photos]) if with_identity else paintings
-        fake_photos, *same_photos = reverse_generator(inputs).split(size)
-        cycled_paintings = generator(self._noisy(fake_photos, noise))
-        reverse = {
-            "adversarial_reverse": self.photos.generator_loss(reverse_discriminator, fake_photos, noise),
-            "cycle_reverse": c.lambda_cycle * l1_loss(cycled_paintings, paintings),
-        }
-        if with_identity:
-            reverse["identity_reverse"] = c.lambda_cycle * c.lambda_identity * l1_loss(same_photos[0], photos)
-        self.accelerator.backward(sum(reverse.values()) * share)
-        losses |= reverse
-
-        # ---- discriminators
+        if self.lanes:
+            # In each stage either lane has networks of its own. Both fakes are computed once more when gradients come
+            # back to them: kept until then, they would take more memory than any other way.
+            self.lanes.run(there.see, back.see)
+            self.lanes.run(there.judge, back.judge)
+            self.lanes.run(there.learn, back.learn)
+        else:
+            # One direction after the other: the sum of their gradients is that of both together, and only half of
+            # what the backward passes need is in memory at a time.
+            there.at_once()
+            back.at_once()
         set_requires_grad(True, discriminator, reverse_discriminator)
-        judged = self.feature_terms.discriminator_losses(features, paintings)
-        judged["discriminator"] = self.paintings.discriminator_loss(
-            discriminator, paintings, fake_paintings, noise, photos if c.photo_negatives else None
-        )
-        judged["discriminator_reverse"] = self.photos.discriminator_loss(
-            reverse_discriminator, photos, fake_photos, noise
-        )
-        self.accelerator.backward(sum(judged.values()) * share)
-        return {name: loss.detach() for name, loss in (losses | judged).items()}
-
-    def _noisy(self, images: torch.Tensor, noise: Noise) -> torch.Tensor:
-        if not self.config.cycle_noise:
-            return images
-        return images + self.config.cycle_noise * noise.normal(*images.shape).to(images)
+        self.lanes.run(there.teach, back.teach)
+        return there.losses | back.losses
 
     def evaluate(
         self, networks: dict[str, nn.Module], images: list[torch.Tensor], noise: Noise
@@ -166,3 +134,99 @@ class CycleGAN(Method):
         networks["reverse_generator"].save_pretrained(folder / "reverse", dtype=dtype, card="")
         networks["reverse_discriminator"].save_pretrained(folder / "reverse" / "discriminator", dtype=dtype, card="")
         super().save_pretrained(networks, folder, card, dtype)
+
+
+class _Direction:
+    """One direction of one step: photos to paintings and back, or paintings to photos and back.
+
+    Args:
+        images: What is translated.
+        wanted: Pictures of the kind that it is translated to.
+        share: Part of the step that this batch is.
+    """
+
+    def __init__(
+        self,
+        method: CycleGAN,
+        generator: nn.Module,
+        reverse_generator: nn.Module,
+        discriminator: nn.Module,
+        images: torch.Tensor,
+        wanted: torch.Tensor,
+        noise: Noise,
+        share: float,
+    ):
+        self.method, self.config = method, method.config
+        self.lambda_identity = method.config.lambda_cycle * method.config.lambda_identity
+        self.generator, self.reverse_generator, self.discriminator = generator, reverse_generator, discriminator
+        self.images, self.wanted, self.noise, self.share = images, wanted, noise, share
+        self.to_paintings = generator is method.networks["generator"]
+        self.adversary = method.paintings if self.to_paintings else method.photos
+        self.losses: dict[str, torch.Tensor] = {}
+        """Those whose gradients were taken."""
+
+    # ---- generators, in one piece
+    def at_once(self) -> None:
+        """Take the gradients of all losses of generators. Passes through one network go as one batch."""
+        inputs = torch.cat([self.images, self.wanted]) if self.lambda_identity else self.images
+        fake, *same = self.generator(inputs).split(len(self.images))
+        self._backward(self._of_fake(fake) | (self._of_same(same[0]) if same else {}))
+        self.fake = fake.detach()
+
+    # ---- the same in three stages, each with gradients of one generator alone
+    def see(self) -> None:
+        """Translate, and take the gradients of the identity loss."""
+        with torch.no_grad():
+            self.fake = self.generator(self.images)
+        if self.lambda_identity:
+            self._backward(self._of_same(self.generator(self.wanted)))
+
+    def judge(self) -> None:
+        """Take the gradients, for the way back and for the fakes, of all that is computed from fakes."""
+        self.fake.requires_grad_()
+        self._backward(self._of_fake(self.fake))
+        self.gradient, self.fake = self.fake.grad, self.fake.detach()
+
+    def learn(self) -> None:
+        """Take those gradients of the generator that come through its fakes."""
+        torch.autograd.backward(self.generator(self.images), self.gradient)
+
+    # ---- discriminators
+    def teach(self) -> None:
+        """Take the gradients of the discriminators' losses."""
+        losses = {}
+        if self.to_paintings:
+            losses = self.method.feature_terms.discriminator_losses(self.features, self.wanted)
+        negatives = self.images if self.to_paintings and self.config.photo_negatives else None
+        losses["discriminator"] = self.adversary.discriminator_loss(
+            self.discriminator, self.wanted, self.fake, self.noise, negatives
+        )
+        self._backward(losses)
+
+    def _of_fake(self, fake: torch.Tensor) -> dict[str, torch.Tensor]:
+        c = self.config
+        noisy = fake + c.cycle_noise * self.noise.normal(*fake.shape).to(fake) if c.cycle_noise else fake
+        losses = {
+            # the discriminator of paintings takes it for one
+            "adversarial": self.adversary.generator_loss(self.discriminator, fake, self.noise),
+            # there and back again is where it started
+            "cycle": c.lambda_cycle * l1_loss(self.reverse_generator(noisy), self.images),
+        }
+        if self.to_paintings:
+            if c.lambda_tv:
+                losses["total_variation"] = c.lambda_tv * total_variation(fake)
+            features = self.method.feature_terms.features(fake)
+            # texture of the paintings, content of the photo; colours and space of the tradition
+            losses |= self.method.feature_terms.losses(features, self.images)
+            losses |= self.method.tradition_terms.losses(fake, self.images)
+            self.features = {layer: value.detach() for layer, value in features.items()}
+        return losses
+
+    def _of_same(self, same: torch.Tensor) -> dict[str, torch.Tensor]:
+        # what is a painting already stays as it is
+        return {"identity": self.lambda_identity * l1_loss(same, self.wanted)}
+
+    def _backward(self, losses: dict[str, torch.Tensor]) -> None:
+        self.method.accelerator.backward(sum(losses.values()) * self.share)
+        ending = "" if self.to_paintings else "_reverse"
+        self.losses |= {name + ending: loss.detach() for name, loss in losses.items()}

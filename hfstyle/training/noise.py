@@ -22,6 +22,11 @@ class Noise:
     def __init__(self, seed: int, samples: Sequence[int]):
         self.generators = [torch.Generator().manual_seed(mix(seed, int(sample))) for sample in samples]
 
+    def split(self, count: int) -> list["Noise"]:
+        """Unrelated noise for each of several parts of a step, whichever draws first."""
+        drawn = [int(torch.randint(2**62, (), generator=generator)) for generator in self.generators]
+        return [Noise(part, drawn) for part in range(count)]
+
     def normal(self, rows: int, *shape: int) -> torch.Tensor:
         """float32 of shape (rows, *shape) with mean 0 and standard deviation 1, on the CPU."""
         return self._draw(rows, lambda generator: torch.randn(shape, generator=generator))
