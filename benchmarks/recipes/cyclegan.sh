@@ -10,19 +10,23 @@ mkdir -p "$OUT"
 { python benchmarks/recipes/traditions.py "$STYLE"; cat benchmarks/recipes/cyclegan.md; } >"$OUT/$STYLE.md"
 common=(
   --source "$ART/photos/train" --target "$ART/$STYLE/train" --sample-photos hfstyle/assets/examples
-  --inner-crop 0.9 --aspect-jitter 0.1 --ngf 24 --n-blocks 6 --ndf 32
-  --ema 0.998 --checkpoint-every 100 --resume latest --title "$STYLE (CycleGAN)"
+  --inner-crop 0.9 --aspect-jitter 0.1 --norm instance_blocks --ngf 24 --n-blocks 6 --ndf 32
+  --ema 0.998 --sample-every 250 --checkpoint-every 100 --resume latest --title "$STYLE (CycleGAN)"
 )
-# First both ways learn to give pictures back, so that painting starts from the photo, and dark stays dark.
-accelerate launch train.py cyclegan --output "$OUT/$STYLE-photo" "${common[@]}" \
-  --crop 64 --resize 72 256 --batch-size 4 --max-steps 1500 --lr 1e-3 --decay-start 0.7 --sample-every 500 \
-  --lambda-cycle 100 --lambda-identity 1 "$@"
+# First both ways learn to give pictures back, so that painting starts from the photo; INIT may name another style's
+# first training instead.
+if [ -z "${INIT:-}" ]; then
+  INIT=$OUT/$STYLE-photo
+  accelerate launch train.py cyclegan --output "$INIT" "${common[@]}" \
+    --crop 64 --resize 72 256 --batch-size 4 --max-steps 800 --lr 1e-3 --decay-start 0.7 --eval-every 0 \
+    --lambda-cycle 100 --lambda-identity 1 "$@"
+fi
 # Small crops: palette, light, first strokes. A discriminator of VGG16 features sees what a PatchGAN learns only slowly.
 terms=(--lambda-identity 0.4 --cycle-noise 0.05 --lambda-features 0.5 --lambda-tradition 1 --lambda-gram 1)
-accelerate launch train.py cyclegan --output "$OUT/$STYLE-128" "${common[@]}" --init-from "$OUT/$STYLE-photo" \
+accelerate launch train.py cyclegan --output "$OUT/$STYLE-128" "${common[@]}" --init-from "$INIT" \
   --crop 128 --resize 144 256 --batch-size 2 --max-steps 2500 --decay-start 1 --lr-discriminator 1e-4 \
-  --sample-every 250 "${terms[@]}" --lambda-cycle 4 --lambda-tv 0.5 "$@"
+  --eval-every 500 "${terms[@]}" --lambda-cycle 4 --lambda-tv 0.5 "$@"
 # Larger crops, from larger pictures: instance norm then sees what it sees in use, skies and dark land in one picture.
 accelerate launch train.py cyclegan --output "$OUT/$STYLE" "${common[@]}" --init-from "$OUT/$STYLE-128" \
   --about "$OUT/$STYLE.md" --crop 192 --resize 192 384 --max-steps 2500 --lr 1.5e-4 --lr-discriminator 7e-5 \
-  --decay-start 0.3 --sample-every 250 --eval-every 500 "${terms[@]}" --lambda-cycle 3 --lambda-tv 1 --photo-negatives "$@"
+  --decay-start 0.3 --eval-every 500 "${terms[@]}" --lambda-cycle 3 --lambda-tv 1 --photo-negatives "$@"

@@ -24,8 +24,9 @@ class CycleGANConfig(ModelConfig):
     """Channels after the first convolution; the residual blocks have four times as many."""
     n_blocks: int = ranged(9, 0, 64)
     """Residual blocks: 6 for pictures of 128 px, 9 for 256 px and more in the paper."""
-    norm: Literal["instance", "instance_affine", "batch"] = "instance"
-    """Normalisation: of each picture alone, the same with learnt scale and shift, or over the batch."""
+    norm: Literal["instance", "instance_affine", "instance_blocks", "batch"] = "instance"
+    """Normalisation: of each picture alone; the same with learnt scale and shift; that in the residual blocks, and
+    none outside, where it takes away how light and how colourful a picture is; or over the batch."""
     dropout: bool = False
     """Dropout of one half inside each residual block while training."""
     upsample: Literal["transpose", "resize"] = "transpose"
@@ -55,20 +56,21 @@ class CycleGANGenerator(ImageToImageModel):
         c = self.config
         ngf = c.ngf
         bias = c.norm != "batch"  # as the reference; without affine norm the bias has no effect on the result
+        inside, outside = ("instance_affine", "none") if c.norm == "instance_blocks" else (c.norm, c.norm)
         self.head = nn.Sequential(  # (N, in, H, W) -> (N, ngf, H, W)
             ReflectionPad2d(3),
             nn.Conv2d(c.in_channels, ngf, 7, bias=bias),
-            _norm(c.norm, ngf),
+            _norm(outside, ngf),
             nn.ReLU(inplace=True),
         )
         self.down = nn.Sequential(  # -> (N, 4 ngf, H/4, W/4)
-            *_down(ngf, 2 * ngf, c.norm, bias),
-            *_down(2 * ngf, 4 * ngf, c.norm, bias),
+            *_down(ngf, 2 * ngf, outside, bias),
+            *_down(2 * ngf, 4 * ngf, outside, bias),
         )
-        self.blocks = nn.Sequential(*(ResidualBlock(4 * ngf, c.norm, c.dropout, bias) for _ in range(c.n_blocks)))
+        self.blocks = nn.Sequential(*(ResidualBlock(4 * ngf, inside, c.dropout, bias) for _ in range(c.n_blocks)))
         self.up = nn.Sequential(  # -> (N, ngf, H, W)
-            *_up(4 * ngf, 2 * ngf, c.norm, bias, c.upsample),
-            *_up(2 * ngf, ngf, c.norm, bias, c.upsample),
+            *_up(4 * ngf, 2 * ngf, outside, bias, c.upsample),
+            *_up(2 * ngf, ngf, outside, bias, c.upsample),
         )
         self.tail = nn.Sequential(  # -> (N, out, H, W)
             ReflectionPad2d(3), NarrowConv2d(ngf, c.out_channels, 7), nn.Tanh()
@@ -137,6 +139,8 @@ class ResidualBlock(nn.Module):
 
 
 def _norm(kind: str, channels: int) -> nn.Module:
+    if kind == "none":
+        return nn.Identity()
     if kind == "batch":
         return nn.BatchNorm2d(channels)
     return InstanceNorm2d(channels, affine=kind == "instance_affine")

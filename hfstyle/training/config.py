@@ -251,6 +251,9 @@ class UnpairedConfig(TranslationConfig):
     """Paintings; may be left out where --source holds both, as trainA and trainB."""
     n_blocks: int = 9
     """Residual blocks of a generator. (CycleGAN: 9 at 256 pixels, 6 at 128.)"""
+    norm: Literal["instance", "instance_affine", "instance_blocks"] = "instance"
+    """Normalisation of generators: instance is the papers'; instance_blocks, in the residual blocks alone, lets
+    through how light and how colourful a picture is, so that nights stay dark."""
     upsample: Literal["resize", "transpose"] = "resize"
     """How generators grow back: resize leaves no checkerboard, transpose is the papers'."""
     activation_checkpointing: bool = False

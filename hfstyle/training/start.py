@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any, TypeVar
 
+from torch import nn
+
 from hfstyle.discriminators import Discriminator, FeatureDiscriminator, StylePatchGANDiscriminator
 from hfstyle.errors import ModelNotFoundError
 from hfstyle.generators.cyclegan import CycleGANConfig, CycleGANGenerator
@@ -36,17 +38,35 @@ def start_resnet(config: UnpairedConfig) -> CycleGANGenerator:
     """The generator of the methods without pairs."""
     c = config
     generator = start_generator(
-        CycleGANGenerator, c, ngf=c.ngf, n_blocks=c.n_blocks, upsample=c.upsample, margin=MARGIN
+        CycleGANGenerator, c, ngf=c.ngf, n_blocks=c.n_blocks, norm=c.norm, upsample=c.upsample, margin=MARGIN
     )
+    if c.init_from is None:
+        _keep_the_scale(generator)
     generator.set_activation_checkpointing(c.activation_checkpointing)
     return generator
 
 
 def start_reverse_resnet(config: UnpairedConfig, architecture: CycleGANConfig) -> CycleGANGenerator:
     """The generator from paintings to photos where it was kept, else a fresh one."""
-    generator = _kept(CycleGANGenerator, config, "reverse") or init_weights(CycleGANGenerator(architecture))
+    generator = _kept(CycleGANGenerator, config, "reverse")
+    if generator is None:
+        generator = init_weights(CycleGANGenerator(architecture))
+        _keep_the_scale(generator)
     generator.set_activation_checkpointing(config.activation_checkpointing)
     return generator
+
+
+def _keep_the_scale(generator: CycleGANGenerator) -> None:
+    """First weights where no norm follows: numbers keep their size (He et al. 2015, arXiv:1502.01852), and residual
+    blocks add nothing yet (Goyal et al. 2017, arXiv:1706.02677, section 5.1), which their norms have made large."""
+    if generator.config.norm != "instance_blocks":
+        return
+    for part in (generator.head, generator.down, generator.up):
+        for module in part:
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    for block in generator.blocks:
+        nn.init.zeros_(block.body[-1].weight)
 
 
 def start_discriminator(
