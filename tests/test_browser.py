@@ -561,7 +561,7 @@ def test_one_of_them_is_compared_with_the_photo(open_page, photo):
     handle.focus()
     handle.press("ArrowRight")
     # The line stays where it was put while the painting changes.
-    told = page.locator("#tradition")
+    told = page.locator("#all-tradition")
     told.get_by_role("heading", name="Shanshui of the Song and Ming").wait_for(timeout=PATIENCE)
     told.locator(".mark").first.wait_for(timeout=PATIENCE)
     assert told.get_by_text("% of the way").count() == told.locator(".mark").count()
@@ -582,7 +582,7 @@ def test_a_blend_follows_its_weights(open_page, bank, photo):
     sketch_all(page, photo)
     blend(page, "Monet", "Pirosmani")
     titled(page, "Monet 50% + Pirosmani 50%")
-    assert not page.locator("#tradition").is_visible(), "a blend is of no tradition"
+    assert not page.locator("#all-tradition").is_visible(), "a blend is of no tradition"
     shown = page.locator("#all-comparison .after")
     assert difference(page, shown, bank.stylize(photo, {"monet": 1.0, "pirosmani": 1.0})) < 5
     page.get_by_role("spinbutton", name=re.compile("Pirosmani")).fill("100")
@@ -601,6 +601,40 @@ def test_a_blend_follows_its_weights(open_page, bank, photo):
     slider.focus()
     slider.press("ArrowRight")
     titled(page, "Van Gogh 27% + Shanshui 24% + Pirosmani 49%")
+
+
+def downloaded(page: sync_api.Page) -> Image.Image:
+    """The painting behind the button that follows when it is painted at full size."""
+    page.get_by_role("button", name="Paint at full size").click()
+    page.locator("#all-download").wait_for(timeout=PATIENCE)
+    assert not page.get_by_role("button", name="Paint at full size").is_visible()
+    with page.expect_download() as download:
+        page.locator("#all-download").click()
+    with Image.open(download.value.path()) as image:
+        return image.convert("RGB")
+
+
+def test_what_is_compared_is_painted_at_full_size(open_page, bank, tmp_path):
+    with Image.open(EXAMPLES / "picosdeeuropa.jpg") as image:
+        image.resize((900, 660)).save(tmp_path / "large.png")
+    page = open_page()
+    show_all(page)
+    sketch_all(page, tmp_path / "large.png")
+    assert not page.get_by_role("button", name="Paint at full size").is_visible(), "nothing is compared yet"
+    page.get_by_role("button", name="Compare with the photo: Monet").click()
+    titled(page, "Monet")
+    expected = bank.stylize(tmp_path / "large.png", "monet")
+    assert np.abs(np.asarray(downloaded(page), dtype=float) - np.asarray(expected, dtype=float)).max() <= 1
+    look(page, "all-full")
+    page.get_by_role("button", name="Blend styles").click()
+    blend(page, "Monet", "Pirosmani")
+    titled(page, "Monet 50% + Pirosmani 50%")
+    page.locator("#all-download").wait_for(state="hidden")
+    expected = bank.stylize(tmp_path / "large.png", {"monet": 1.0, "pirosmani": 1.0})
+    assert np.abs(np.asarray(downloaded(page), dtype=float) - np.asarray(expected, dtype=float)).max() <= 1
+    page.get_by_role("button", name="Another photo").locator("visible=true").click()
+    page.locator("#all-photo").wait_for()
+    assert not page.locator("#all-download").is_visible()
 
 
 def test_stop_leaves_what_was_painted(open_page):

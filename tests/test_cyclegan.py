@@ -62,7 +62,7 @@ def test_parameters_of_the_paper():
         assert PatchGANDiscriminator(in_channels=6, norm="batch").num_parameters == 2_768_705
 
 
-@pytest.mark.parametrize("norm", ["instance", "instance_affine", "batch"])
+@pytest.mark.parametrize("norm", ["instance", "instance_affine", "instance_blocks", "batch"])
 @pytest.mark.parametrize("upsample", ["transpose", "resize"])
 @pytest.mark.parametrize("dropout", [False, True])
 def test_every_variant_runs_and_learns(norm, upsample, dropout):
@@ -89,6 +89,18 @@ def test_the_layers_that_cut_compares(blocks):
     if blocks == 9:
         deep = generator.blocks[:5](generator.down(generator.head(x)))
         torch.testing.assert_close(layers[-1], deep)
+
+
+def test_norms_in_the_blocks_alone_let_light_and_colour_through():
+    """With norms everywhere a darker picture becomes the same painting, with norms in the blocks a darker one."""
+    photo = torch.rand(1, 3, 32, 32)
+    change = {}
+    for norm in ("instance", "instance_blocks"):
+        torch.manual_seed(0)
+        generator = CycleGANGenerator(ngf=8, n_blocks=1, norm=norm).eval()
+        with torch.inference_mode():
+            change[norm] = (generator(photo) - generator(photo * 0.5 - 0.3)).abs().max().item()
+    assert change["instance"] < 1e-3 < 0.01 < change["instance_blocks"]
 
 
 def test_resize_leaves_no_checkerboard():

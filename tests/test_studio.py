@@ -174,11 +174,10 @@ def test_the_fast_network_paints_first(assets):
 @pytest.mark.parametrize(
     ("waiting", "busy", "seconds", "words"),
     [
-        ("abc", True, {}, "0 of 3 painted"),
-        ("abc", True, {"a": 0.4, "c": 2.2}, "0 of 3 painted, about 4 s left"),  # b takes the mean of a and c
-        ("c", True, {"a": 0.4, "c": 2.2}, "2 of 3 painted, about 3 s left"),
-        ("c", False, {"a": 0.4, "c": 2.2}, "Stopped after 2 of 3."),
-        ("", False, {"a": 0.4}, "Choose a painting"),
+        ("abc", True, None, "0 of 3 painted<"),
+        ("abc", True, 3.1, "0 of 3 painted, about 4 s left"),
+        ("c", False, 3.1, "Stopped after 2 of 3."),
+        ("", False, 0, "Choose a painting"),
     ],
 )
 def test_the_page_tells_how_long_the_styles_that_are_left_will_take(waiting, busy, seconds, words):
@@ -536,9 +535,32 @@ def test_a_sketch_is_the_small_photo_in_a_style_or_a_blend(painter, assets, tmp_
 
 
 @pytest.mark.parametrize("style", ["no such style", "../ukiyoe", {"no such style": 1.0}, {"sunset": 1.0}])
-def test_only_bundled_styles_are_sketched(painter, assets, style):
-    with pytest.raises(text.StudioError, match="no such style"):
-        asyncio.run(painter.sketch(PHOTO, style))
+def test_only_bundled_styles_are_painted(painter, assets, style):
+    for painting in (painter.sketch(PHOTO, style), painter.paint(PHOTO, style, 1.0, False)):
+        with pytest.raises(text.StudioError, match="no such style"):
+            asyncio.run(painting)
+
+
+def test_a_blend_is_painted_at_full_size_too(painter, assets, tmp_path):
+    photo = small_photo(tmp_path / "photo.png", size=(700, 350))
+    painting = asyncio.run(painter.paint(photo, BLEND, 1.0, False, previews=False))
+    assert painting.full.name == f"photo-{'+'.join(BLEND)}.png"
+    with Image.open(painting.full) as image:
+        assert np.abs(np.asarray(image, dtype=float) - bundled_model("bank").stylize(photo, BLEND)).max() <= 1
+
+
+def test_how_long_a_painting_takes_is_known_from_the_last_of_its_network(painter, assets, tmp_path):
+    photo = small_photo(tmp_path / "photo.png")
+    assert painter.seconds("monet", (96, 64)) is None
+    start = time.perf_counter()
+    asyncio.run(painter.paint(photo, "monet", 1.0, False))
+    took = time.perf_counter() - start
+    assert 0 < painter.seconds("bank:ukiyoe", (96, 64)) < took
+    assert painter.seconds("monet", (192, 128)) == pytest.approx(4 * painter.seconds("monet", (96, 64)))
+    assert painter.seconds("sunset", (96, 64)) is None
+    painter.warm_up("sunset")
+    painter._thread.submit(int).result()
+    assert painter.seconds("sunset", (96, 64)) > 0
 
 
 def test_a_small_photo_is_not_enlarged_nor_a_deleted_one_shrunk(painter, tmp_path):

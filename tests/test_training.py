@@ -550,6 +550,20 @@ def test_lanes_change_nothing_but_the_time(pictures, tmp_path, monkeypatch):
     ).method.lanes
 
 
+def test_without_norms_outside_the_blocks_training_starts_from_a_signal(pictures, tmp_path):
+    """Of the size that came in, with blocks that add nothing; and it is taken over by what starts from it."""
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path / "a", norm="instance_blocks", max_steps=1))
+    photo = torch.rand(1, 3, 32, 32) * 2 - 1
+    for name in ("generator", "reverse_generator"):
+        network = trainer.networks[name]
+        seen = network.down(network.head(photo))
+        assert 0.3 < seen.square().mean().sqrt() / photo.square().mean().sqrt() < 3
+        assert torch.equal(network.blocks(seen), seen)
+    trainer.train()
+    again = Trainer(CycleGAN, config(pictures, tmp_path / "b", init_from=str(tmp_path / "a")))
+    assert {again.networks[name].config.norm for name in ("generator", "reverse_generator")} == {"instance_blocks"}
+
+
 def test_what_goes_wrong_in_a_lane_is_raised_when_both_are_done():
     torch.set_num_threads(2)
     done = []

@@ -13,7 +13,7 @@ from gradio.data_classes import FileData, ImageData
 from gradio_client.utils import is_http_url_like
 
 from hfstyle.errors import HfstyleError
-from hfstyle.studio.painter import EXAMPLES
+from hfstyle.studio.painter import EXAMPLES, Painting
 from hfstyle.studio.text import LANGUAGES, StudioError, both, error_html, label
 
 logger = logging.getLogger(__name__)
@@ -312,6 +312,12 @@ def progress_line(words: str, done: int, total: int) -> str:
     """How far something is, as HTML: words (as HTML) and, until it is done, a bar."""
     bar = f'<progress value="{done}" max="{total}" aria-hidden="true"></progress>' if done < total else ""
     return f'<p role="status">{words}</p>{bar}'
+
+
+def size_notice(painting: Painting) -> str:
+    """Says, as HTML, that the network saw a smaller picture, where it did."""
+    small, full = (f"{width} × {height}" for width, height in (painting.stylized_size, painting.size))
+    return both("reduced", small=small, full=full)
 
 
 def scroll_to(elem_id: str) -> str:

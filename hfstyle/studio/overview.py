@@ -2,10 +2,10 @@
 
 import dataclasses
 import math
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -23,12 +23,16 @@ from hfstyle.studio.components import (
     read_examples,
     refusal,
     scroll_to,
+    size_notice,
     wall,
     wall_value,
 )
 from hfstyle.studio.painter import Painter, Sketch
 from hfstyle.studio.text import both, label, style_title, style_words
-from hfstyle.studio.tradition import tradition_html, tradition_of
+from hfstyle.studio.tradition import tell_of, tradition_panel
+
+if TYPE_CHECKING:
+    from hfstyle.styles import Blend
 
 MOST_BLENDED = 3
 """Styles in one blend; more of them look alike."""
@@ -38,6 +42,8 @@ MOST_BLENDED = 3
 class Sheet:
     """What a visitor has: a photo, and its paintings so far by their styles."""
 
+    original: Path
+    """The photo as it came."""
     photo: Sketch
     sketches: dict[str, Sketch] = field(default_factory=dict)
 
@@ -52,16 +58,21 @@ def build(painter: Painter) -> None:
     names = styles()
     blended = [name for name in names if model_of(name)[0] == BANK]
     examples = read_examples()
-    seconds: dict[str, float] = {}
-    """How long each style took when it was last painted."""
 
     sheet = gr.State()
-    viewed = gr.State()  # the style that is compared with the photo
+    viewed = gr.State()  # the style, or weights of the bank's styles, that is compared with the photo
     with gr.Row(elem_id="all"):
         with gr.Column(scale=5, min_width=320, elem_classes="stage"):
             photo = photo_input(height="calc(0.7 * var(--stage))", elem_id="all-photo", elem_classes="photo")
             result = comparison("all-comparison")
-            another = gr.Button(label("another"), visible=HIDDEN, size="md", elem_id="all-another")
+            notice = gr.HTML(visible=HIDDEN, elem_id="all-notice", **BARE)
+            with gr.Row(elem_id="all-buttons"):
+                full = gr.Button(label("full"), visible=HIDDEN, size="md", min_width=100, elem_id="full")
+                full_stop = gr.Button(label("stop"), visible=HIDDEN, size="md", min_width=100, elem_id="full-stop")
+                download = gr.DownloadButton(
+                    label("download"), visible=HIDDEN, size="md", min_width=100, elem_id="all-download"
+                )
+                another = gr.Button(label("another"), visible=HIDDEN, size="md", min_width=100, elem_id="all-another")
             # Always there, since Gradio 6.31, when it shows a container again, shows all that is hidden in it.
             with gr.Accordion(label("blend"), open=False, elem_id="blend"):
                 chosen = gr.CheckboxGroup(
@@ -81,13 +92,14 @@ def build(painter: Painter) -> None:
                 stop = gr.Button(label("stop"), visible=HIDDEN, size="md", scale=0, elem_id="all-stop")
                 rest = gr.Button(label("rest"), visible=HIDDEN, size="md", scale=0, elem_id="all-rest")
             paintings = wall([style_words(name) for name in names], visible=HIDDEN, elem_id="wall")
-            told = gr.HTML(visible=HIDDEN, elem_id="tradition", **BARE)
+            told = tradition_panel("all-tradition")
             strip = example_strip(examples, elem_id="all-examples")
 
     shown = [sheet, paintings, status, stop, rest]
-    everything = [photo, result, another, chosen, *weights, strip, viewed, told, *shown]
+    finishing = [full, full_stop, download, notice]
+    everything = [photo, result, another, chosen, *weights, strip, viewed, told, *finishing, *shown]
 
-    def begin(small: Sketch | None) -> dict[Any, Any]:
+    def begin(small: Sketch | None, original: str | None = None) -> dict[Any, Any]:
         """The page with a photo of which nothing is painted yet, or with none."""
         there, not_there = (gr.update(visible=visible or HIDDEN) for visible in (small is not None, small is None))
         return {
@@ -100,7 +112,8 @@ def build(painter: Painter) -> None:
             strip: not_there,
             viewed: None,
             told: gr.update(visible=HIDDEN),
-            **show(small and Sheet(small), busy=True),
+            **offer(False),
+            **show(small and Sheet(Path(original), small), busy=True),
         }
 
     def show(work: Sheet | None, busy: bool) -> dict[Any, Any]:
@@ -120,14 +133,29 @@ def build(painter: Painter) -> None:
         return {
             sheet: work,
             paintings: gr.update(value=wall_value(pictures, work.photo.size, busy), visible=True),
-            status: gr.update(value=_status(len(names), waiting, busy, seconds), visible=True),
+            status: gr.update(value=_status(len(names), waiting, busy, left(work)), visible=True),
             stop: gr.update(visible=busy or HIDDEN),
             rest: gr.update(visible=bool(waiting) and not busy or HIDDEN),
         }
 
+    def left(work: Sheet) -> float | None:
+        """Seconds that the styles will take that are not painted yet, where one can know."""
+        known = {name: painter.seconds(name, work.photo.size) for name in names}
+        usual = max(filter(None, known.values()), default=None)
+        return usual and sum(known[name] or usual for name in names if name not in work.sketches)
+
+    def offer(there: bool) -> dict[Any, Any]:
+        """What is compared can be painted at full size, once more if it was before."""
+        return {
+            full: gr.update(visible=there or HIDDEN),
+            full_stop: gr.update(visible=HIDDEN),
+            download: gr.update(value=None, visible=HIDDEN),
+            notice: gr.update(visible=HIDDEN),
+        }
+
     async def receive(file: str | None) -> dict[Any, Any]:
         try:
-            return begin(file and await painter.shrink(file))
+            return begin(file and await painter.shrink(file), file)
         except Exception as error:
             raise refusal(error, file) from error
 
@@ -141,12 +169,10 @@ def build(painter: Painter) -> None:
         for name in names:
             if name in work.sketches:
                 continue
-            start = time.monotonic()
             try:
                 sketch = await painter.sketch(work.photo.file, name)
             except Exception as error:
                 raise refusal(error, str(work.photo.file)) from error
-            seconds[name] = time.monotonic() - start
             work = dataclasses.replace(work, sketches={**work.sketches, name: sketch})
             yield show(work, busy=True)
 
@@ -156,24 +182,16 @@ def build(painter: Painter) -> None:
     def put_on_stage(work: Sheet, sketch: Sketch, title: str) -> dict[str, Any]:
         return comparison_value(work.photo.file, sketch.file, sketch.size, title)
 
-    def compare(work: Sheet | None, event: gr.EventData) -> tuple[Any, Any]:
+    def compare(work: Sheet | None, event: gr.EventData) -> dict[Any, Any]:
         name = names[event.index]
         if work is None or name not in work.sketches:
-            return gr.skip(), gr.skip()
-        return put_on_stage(work, work.sketches[name], style_words(name)), name
+            return {result: gr.skip()}
+        return {result: put_on_stage(work, work.sketches[name], style_words(name)), viewed: name, **offer(True)}
 
-    async def tell(work: Sheet | None, name: str | None) -> AsyncIterator[dict[str, Any]]:
-        """What there is to know of the painting's tradition: first the words, then how far the painting went."""
-        tradition = tradition_of(name)
-        if work is None or tradition is None:
-            yield gr.update(visible=HIDDEN)
-            return
-        yield gr.update(value=tradition_html(tradition, None), visible=True)
-        try:
-            steps = await painter.locate(work.photo.file, work.sketches[name].file, tradition)
-        except Exception as error:
-            raise refusal(error, str(work.photo.file)) from error
-        yield gr.update(value=tradition_html(tradition, steps), visible=True)
+    async def tell(work: Sheet | None, name: "Blend | None") -> AsyncIterator[dict[str, Any]]:
+        if work is not None and isinstance(name, str):
+            async for update in tell_of(painter, name, work.photo.file, work.sketches[name].file):
+                yield update
 
     def choose(picked: list[str]) -> list[Any]:
         """Show the weights of the chosen styles; one too many takes the place of the first."""
@@ -182,17 +200,39 @@ def build(painter: Painter) -> None:
         choice = gr.update(value=kept) if kept != picked else gr.skip()
         return [choice, *(gr.update(visible=name in kept or HIDDEN) for name in blended)]
 
-    async def follow(work: Sheet | None, picked: list[str], *shares: float) -> tuple[Any, Any]:
+    async def follow(work: Sheet | None, picked: list[str], *shares: float) -> dict[Any, Any]:
         if work is None or not picked:
-            return gr.skip(), gr.skip()
+            return {result: gr.skip()}
         mixture = {name: share for name, share in zip(blended, shares, strict=True) if name in picked}
+        blend = {model_of(name)[1]: share for name, share in mixture.items()}
         try:
-            sketch = await painter.sketch(
-                work.photo.file, {model_of(name)[1]: share for name, share in mixture.items()}
-            )
+            sketch = await painter.sketch(work.photo.file, blend)
         except Exception as error:
             raise refusal(error, str(work.photo.file)) from error
-        return put_on_stage(work, sketch, _blend_words(mixture)), gr.update(visible=HIDDEN)
+        return {
+            result: put_on_stage(work, sketch, _blend_words(mixture)),
+            viewed: blend,
+            told: gr.update(visible=HIDDEN),
+            **offer(True),
+        }
+
+    async def finish(
+        work: Sheet | None,
+        style: "Blend | None",
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio asks for it
+    ) -> dict[Any, Any]:
+        if work is None or style is None:
+            return offer(False)
+        progress(0)
+        try:
+            painting = await painter.paint(work.original, style, 1.0, False, previews=False, on_progress=progress)
+        except Exception as error:
+            raise refusal(error, str(work.original)) from error
+        return {
+            **offer(False),
+            download: gr.update(value=str(painting.full), visible=True),
+            notice: gr.update(value=size_notice(painting), visible=painting.stylized_size != painting.size or HIDDEN),
+        }
 
     reading = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "reading"}
     painting = {"show_progress": "hidden", "api_visibility": "private", **QUEUE}
@@ -205,7 +245,7 @@ def build(painter: Painter) -> None:
     ]
     for work in works:
         work.failure(halt, sheet, shown, **AT_ONCE)
-    compared = paintings.click(compare, sheet, [result, viewed], **AT_ONCE)
+    compared = paintings.click(compare, sheet, [result, viewed, *finishing], **AT_ONCE)
     compared.then(None, js=scroll_to("all-comparison"), api_visibility="private")
     telling = compared.then(tell, [sheet, viewed], told, **reading)
     chosen.input(choose, chosen, [chosen, *weights], **AT_ONCE)
@@ -213,34 +253,41 @@ def build(painter: Painter) -> None:
         [chosen.change, *(weight.change for weight in weights)],
         follow,
         [sheet, chosen, *weights],
-        [result, told],
+        [result, viewed, told, *finishing],
         show_progress="minimal",
         trigger_mode="always_last",
         api_visibility="private",
         concurrency_id="blending",
     )
+    finished = full.click(
+        lambda: (gr.update(visible=HIDDEN), gr.update(visible=True)), None, [full, full_stop], **AT_ONCE
+    ).then(finish, [sheet, viewed], finishing, show_progress_on=result, api_visibility="private", **QUEUE)
+    finished.failure(lambda: offer(True), None, finishing, **AT_ONCE)
     # In two steps, since with both in one, Gradio 6.31 cancels after it calls: a painting could still come in between.
     stop.click(None, cancels=works).then(halt, sheet, shown, **AT_ONCE)
-    another.click(None, cancels=[*works, following, telling]).then(lambda: begin(None), None, everything, **AT_ONCE)
+    full_stop.click(None, cancels=finished).then(lambda: offer(True), None, finishing, **AT_ONCE)
+    paintings.click(None, cancels=finished)
+    gr.on([chosen.change, *(weight.change for weight in weights)], None, cancels=[telling, finished])
+    another.click(None, cancels=[*works, following, telling, finished]).then(
+        lambda: begin(None), None, everything, **AT_ONCE
+    )
 
 
-def _status(total: int, waiting: list[str], busy: bool, seconds: dict[str, float]) -> str:
+def _status(total: int, waiting: list[str], busy: bool, seconds: float | None) -> str:
     """Words and a bar about the paintings, of which the styles in `waiting` are not there yet.
 
     Args:
-        seconds: How long the styles took that were painted before, by their names.
+        seconds: How long these will take, None where nobody knows.
     """
     done = total - len(waiting)
     if not waiting:
         words = both("all_done")
     elif not busy:
         words = both("all_stopped", done=done, total=total)
-    elif not seconds:
+    elif seconds is None:
         words = both("all_progress", done=done, total=total)
     else:
-        usual = sum(seconds.values()) / len(seconds)
-        left = math.ceil(sum(seconds.get(name, usual) for name in waiting))
-        words = both("all_progress_left", done=done, total=total, seconds=left)
+        words = both("all_progress_left", done=done, total=total, seconds=math.ceil(seconds))
     return progress_line(words, done, total)
 
 

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -77,6 +78,7 @@ class Painter:
         self.folder = folder
         self.keep = keep
         self._models: OrderedDict[str, PreTrainedModel] = OrderedDict()
+        self._paces: dict[str, float] = {}  # seconds for a pixel, of each model when it was last used
         # One thread, since one forward pass already uses every core.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hfstyle-painter")
         # Reading must not wait for painting; one at a time, since a photo can take 360 MB.
@@ -121,10 +123,15 @@ class Painter:
         _check_there(photo)
         return await asyncio.wrap_future(self._reader.submit(self._locate, photo, painting, tradition))
 
+    def seconds(self, style: str, size: tuple[int, int]) -> float | None:
+        """How long a painting of this size (width, height) takes, None where that network has not painted yet."""
+        pace = self._paces.get(model_of(style)[0])
+        return pace and pace * size[0] * size[1]
+
     async def paint(
         self,
         photo: str | Path,
-        style: str,
+        style: "Blend",
         strength: float,
         preserve_color: bool,
         previews: bool = True,
@@ -134,7 +141,8 @@ class Painter:
 
         Args:
             photo: Path of the uploaded file, read by `hfstyle.images.read_image` and by nothing else.
-            style: Name of a bundled style; nothing else is ever loaded.
+            style: Name of a bundled style, or weights of the bundled bank's styles by their names in it; nothing else
+                is ever loaded.
             strength: 0 to 1, see `stylize`.
             preserve_color: See `stylize`.
             previews: Also write pictures for the page.
@@ -143,8 +151,7 @@ class Painter:
         Raises:
             HfstyleError: In one sentence, what is wrong with the photo or the options.
         """
-        if style not in bundled_styles():
-            raise StudioError("error.unknown_style")
+        _check_known(style)
         _check_there(photo)
         return await self._in_thread(
             self._paint, Path(photo), style, strength, preserve_color, previews, on_progress=on_progress
@@ -155,14 +162,12 @@ class Painter:
 
         Args:
             photo: Path of the small photo.
-            style: Name of a bundled style, or weights of the bundled bank's styles by their names in it.
+            style: As for `paint`.
 
         Raises:
             HfstyleError: In one sentence, what is wrong with the photo or the weights.
         """
-        known = set(bank_styles()) if isinstance(style, Mapping) else set(bundled_styles())
-        if not known.issuperset([style] if isinstance(style, str) else style):
-            raise StudioError("error.unknown_style")
+        _check_known(style)
         _check_there(photo)
         return await self._in_thread(self._sketch, Path(photo), style)
 
@@ -219,7 +224,7 @@ class Painter:
         return folder
 
     def _paint(
-        self, run: "_Run", photo: Path, style: str, strength: float, preserve_color: bool, previews: bool
+        self, run: "_Run", photo: Path, style: "Blend", strength: float, preserve_color: bool, previews: bool
     ) -> Painting:
         from hfstyle.images import read_image
 
@@ -227,7 +232,8 @@ class Painter:
         image = read_image(photo)
         painting = self._stylize(run, image, style, strength=strength, preserve_color=preserve_color)
         folder = self._new_folder()
-        full = folder / f"{photo.stem[:60] or 'photo'}-{style.replace(':', '-')}.png"
+        name = style.replace(":", "-") if isinstance(style, str) else "+".join(style)
+        full = folder / f"{photo.stem[:60] or 'photo'}-{name}.png"
         # Pillow's default, 6, takes three times as long and makes a painting no smaller.
         painting.save(full, "PNG", compress_level=2)
         return Painting(
@@ -248,16 +254,19 @@ class Painter:
     def _stylize(self, run: "_Run", photo: "Image.Image", style: "Blend", **options: Any) -> "Image.Image":
         """`stylize` with the model of a style, for as long as it is wanted."""
         model = self._model(style)
+        start = time.perf_counter()
         with run.watch(model):
             painting = model.stylize(photo, **options)
         run.check()
+        width, height = painting.info.get("stylized_size", painting.size)
+        self._paces[_split(style)[0]] = (time.perf_counter() - start) / (width * height)
         return painting
 
     def _model(self, style: "Blend") -> "ImageToImageModel | StylePainter":
         """What paints in a style or blend. Only ever called in the one thread, so it needs no lock."""
         from hfstyle.auto import bundled_model
 
-        name, inner = model_of(style) if isinstance(style, str) else (BANK, style)
+        name, inner = _split(style)
         if name in self._models:
             self._models.move_to_end(name)
         else:
@@ -271,7 +280,10 @@ class Painter:
         from PIL import Image
 
         try:
-            self._model(style).stylize(Image.new("RGB", (256, 256)))
+            for _ in range(2):  # the first time is not how long it takes
+                self._stylize(_Run(self._closed), Image.new("RGB", (256, 256)), style)
+        except Stopped:
+            pass
         except Exception:
             # The first visitor gets the error in words; here it must only not end the thread.
             logger.exception("the style %s could not be loaded", style)
@@ -307,6 +319,17 @@ class _Run:
         finally:
             for hook in hooks:
                 hook.remove()
+
+
+def _split(style: "Blend") -> "tuple[str, Blend | None]":
+    """The bundled model that paints a style or blend, and what the bank is asked for."""
+    return model_of(style) if isinstance(style, str) else (BANK, style)
+
+
+def _check_known(style: "Blend") -> None:
+    known = set(bank_styles()) if isinstance(style, Mapping) else set(bundled_styles())
+    if not known.issuperset([style] if isinstance(style, str) else style):
+        raise StudioError("error.unknown_style")
 
 
 def _check_there(photo: str | Path) -> None:

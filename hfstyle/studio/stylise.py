@@ -1,6 +1,6 @@
 """The first page: a photo goes in, a painting comes out. Also the API endpoint that does the same."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,11 @@ from hfstyle.studio.components import (
     read_examples,
     refusal,
     scroll_to,
+    size_notice,
 )
-from hfstyle.studio.painter import Painter, Painting
+from hfstyle.studio.painter import Painter
 from hfstyle.studio.text import StudioError, both, error_sentence, label, style_title
+from hfstyle.studio.tradition import tell_of, tradition_panel
 
 DEFAULT_STYLE = "ukiyoe"
 
@@ -56,10 +58,12 @@ def build(painter: Painter) -> None:
             paint = gr.Button(label("paint"), variant="primary", elem_id="paint")
             stop = gr.Button(label("stop"), visible=HIDDEN, elem_id="stop")
             gr.HTML(both("privacy"), elem_id="privacy", **BARE)
+    told = tradition_panel("tradition")
     strip = example_strip(examples, elem_id="examples")
 
+    painted = gr.State()  # style and pictures of what is shown
     inputs = [photo, style, strength, keep_color]
-    outputs = [photo, result, notice, download, another]
+    outputs = [photo, result, notice, download, another, told, painted]
 
     async def receive(file: str | None) -> Any:
         try:
@@ -87,10 +91,16 @@ def build(painter: Painter) -> None:
             result: gr.update(
                 value=comparison_value(painting.photo_preview, painting.painting_preview, painting.size), visible=True
             ),
-            notice: gr.update(value=_notice(painting), visible=painting.stylized_size != painting.size or HIDDEN),
+            notice: gr.update(value=size_notice(painting), visible=painting.stylized_size != painting.size or HIDDEN),
             download: gr.update(value=str(painting.full), visible=True),
             another: gr.update(visible=True),
+            painted: (style_name, painting.photo_preview, painting.painting_preview),
         }
+
+    async def tell(shown: tuple[str, Path, Path] | None) -> AsyncIterator[dict[str, Any]]:
+        if shown is not None:
+            async for update in tell_of(painter, *shown):
+                yield update
 
     def show_photo(file: Path | None) -> dict[Any, Any]:
         hidden = gr.update(visible=HIDDEN)
@@ -100,6 +110,8 @@ def build(painter: Painter) -> None:
             notice: hidden,
             download: hidden,
             another: hidden,
+            told: hidden,
+            painted: None,
         }
 
     def show_example(event: gr.EventData) -> dict[Any, Any]:
@@ -117,20 +129,20 @@ def build(painter: Painter) -> None:
         work = begun.then(run, inputs, outputs, show_progress_on=[photo, result], api_visibility="private", **QUEUE)
         # `then` is meant for both, but Gradio 6.31 passes it over after an error.
         work.failure(idle, None, [paint, stop], **AT_ONCE)
-        work.success(idle, None, [paint, stop], **AT_ONCE).then(
-            None, js=scroll_to("comparison"), api_visibility="private"
-        )
+        done = work.success(idle, None, [paint, stop], **AT_ONCE)
+        done.then(None, js=scroll_to("comparison"), api_visibility="private")
+        telling.append(done.then(tell, painted, told, **reading))
         return work
 
-    photo.upload(
-        receive, photo, photo, show_progress="hidden", api_visibility="private", concurrency_id="reading"
-    ).failure(lambda: None, None, photo, **AT_ONCE)
+    reading = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "reading"}
+    telling: list[Any] = []
+    photo.upload(receive, photo, photo, **reading).failure(lambda: None, None, photo, **AT_ONCE)
     work = [
         paint_after(paint.click),
         paint_after(strip.click(show_example, None, outputs, **AT_ONCE).then),
     ]
     stop.click(idle, None, [paint, stop], cancels=work, **AT_ONCE)
-    another.click(lambda: show_photo(None), None, outputs, **AT_ONCE)
+    another.click(None, cancels=telling).then(lambda: show_photo(None), None, outputs, **AT_ONCE)
 
 
 def add_endpoint(painter: Painter) -> None:
@@ -177,9 +189,3 @@ def default_style() -> str | None:
     """The style that is chosen at first, None where no style is bundled."""
     styles = bundled_styles()
     return DEFAULT_STYLE if DEFAULT_STYLE in styles else next(iter(styles), None)
-
-
-def _notice(painting: Painting) -> str:
-    """Says that the network saw a smaller picture, where it did."""
-    small, full = (f"{width} × {height}" for width, height in (painting.stylized_size, painting.size))
-    return both("reduced", small=small, full=full)

@@ -44,6 +44,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "zh-CN": "照片与画作：拖动或用方向键比较",
     },
     "download": {"en": "Download PNG", "zh-CN": "下载 PNG"},
+    "full": {"en": "Paint at full size", "zh-CN": "按原尺寸作画"},
     "another": {"en": "Another photo", "zh-CN": "换一张照片"},
     "reduced": {
         "en": "Your photo is very large, so it was painted at {small} and enlarged to its full {full} pixels.",

@@ -1,9 +1,14 @@
 """What the page tells of a tradition: words, and where a painting lies between the photo and the tradition."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
 
 from hfstyle.assets import model_of
+from hfstyle.studio.components import BARE, HIDDEN, refusal
+from hfstyle.studio.painter import Painter
 from hfstyle.studio.text import both, in_both
 from hfstyle.traditions import tradition as described
 from hfstyle.traditions import traditions
@@ -19,6 +24,30 @@ def tradition_of(style: str | None) -> str | None:
     """The tradition of a bundled style, if there is one that is described."""
     name = style and (model_of(style)[1] or style)
     return name if name in traditions() else None
+
+
+def tradition_panel(elem_id: str) -> gr.HTML:
+    """Where `tell_of` tells."""
+    dress = {**BARE, "elem_classes": ["bare", "tradition"]}
+    return gr.HTML(visible=HIDDEN, elem_id=elem_id, **dress)
+
+
+async def tell_of(painter: Painter, style: str, photo: Path, painting: Path) -> AsyncIterator[dict[str, Any]]:
+    """What there is to know of a painting's tradition, for a `tradition_panel`: first words, then how far it went.
+
+    Args:
+        photo, painting: Pictures of the page.
+    """
+    tradition = tradition_of(style)
+    if tradition is None:
+        yield gr.update(visible=HIDDEN)
+        return
+    yield gr.update(value=tradition_html(tradition, None), visible=True)
+    try:
+        steps = await painter.locate(photo, painting, tradition)
+    except Exception as error:
+        raise refusal(error, str(photo)) from error
+    yield gr.update(value=tradition_html(tradition, steps), visible=True)
 
 
 def tradition_html(name: str, steps: "Iterable[Step] | None") -> str:
