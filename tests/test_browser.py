@@ -126,6 +126,11 @@ def test_photo_in_painting_out(open_page, model, photo, tmp_path):
     assert file.suggested_filename == f"my photo-{default_style()}.png"
     file.save_as(tmp_path / "painting.png")
     same_pixels(tmp_path / "painting.png", model.stylize(photo))
+    told = page.locator("#tradition")
+    told.get_by_role("heading", name="Ukiyo-e landscape").wait_for(timeout=PATIENCE)
+    told.locator(".mark").first.wait_for(timeout=PATIENCE)
+    page.get_by_role("button", name="Another photo").locator("visible=true").click()
+    told.wait_for(state="hidden")
 
 
 def test_strength_and_colours_reach_the_painting(open_page, model, photo, tmp_path):
