@@ -24,9 +24,9 @@ fi
 # Small crops: palette, light, first strokes. A discriminator of VGG16 features sees what a PatchGAN learns only slowly.
 terms=(--lambda-identity 0.4 --cycle-noise 0.05 --lambda-features 0.5 --lambda-tradition 1 --lambda-gram 1)
 accelerate launch train.py cyclegan --output "$OUT/$STYLE-128" "${common[@]}" --init-from "$INIT" \
-  --crop 128 --resize 144 256 --batch-size 2 --max-steps 2500 --decay-start 1 --lr-discriminator 1e-4 \
+  --crop 128 --resize 144 256 --batch-size 2 --max-steps 1500 --decay-start 1 --lr-discriminator 1e-4 \
   --eval-every 500 "${terms[@]}" --lambda-cycle 4 --lambda-tv 0.5 "$@"
 # Larger crops, from larger pictures: instance norm then sees what it sees in use, skies and dark land in one picture.
 accelerate launch train.py cyclegan --output "$OUT/$STYLE" "${common[@]}" --init-from "$OUT/$STYLE-128" \
-  --about "$OUT/$STYLE.md" --crop 192 --resize 192 384 --max-steps 2500 --lr 1.5e-4 --lr-discriminator 7e-5 \
+  --about "$OUT/$STYLE.md" --crop 192 --resize 192 384 --max-steps 1500 --lr 1.5e-4 --lr-discriminator 7e-5 \
   --decay-start 0.3 --eval-every 500 "${terms[@]}" --lambda-cycle 3 --lambda-tv 1 --photo-negatives "$@"
