@@ -88,11 +88,9 @@ class CycleGAN(Method):
         """
         photos, paintings = images
         generator, reverse_generator, discriminator, reverse_discriminator, *_ = self.networks.values()
-        noises = noise.split(2)
-        there = _Direction(self, generator, reverse_generator, discriminator, photos, paintings, noises[0], share)
-        back = _Direction(
-            self, reverse_generator, generator, reverse_discriminator, paintings, photos, noises[1], share
-        )
+        one, other = noise.split(2)
+        there = _Direction(self, generator, reverse_generator, discriminator, photos, paintings, one, share)
+        back = _Direction(self, reverse_generator, generator, reverse_discriminator, paintings, photos, other, share)
 
         set_requires_grad(False, discriminator, reverse_discriminator)
         if self.lanes:
