@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AnimeGANGenerator": "hfstyle.generators.animegan",
     "AutoModel": "hfstyle.auto",
     "CycleGANGenerator": "hfstyle.generators.cyclegan",
     "DCGANDiscriminator": "hfstyle.discriminators",
     "DCGANGenerator": "hfstyle.generators.dcgan",
+    "FastStyleGenerator": "hfstyle.generators.fast_style",
     "HfstyleError": "hfstyle.errors",
+    "MultiScaleDiscriminator": "hfstyle.discriminators",
     "PatchGANDiscriminator": "hfstyle.discriminators",
     "Pix2PixGenerator": "hfstyle.generators.unet",
     "PixelDiscriminator": "hfstyle.discriminators",
@@ -22,6 +25,7 @@ _HOMES = {
     "StyleBankGenerator": "hfstyle.generators.stylebank",
     "bundled_models": "hfstyle.assets",
     "bundled_styles": "hfstyle.assets",
+    "convert": "hfstyle.conversion",
     "load_painter": "hfstyle.auto",
     "read_image": "hfstyle.images",
 }
@@ -31,10 +35,18 @@ __all__ = ["__version__", *_HOMES]
 if TYPE_CHECKING:
     from hfstyle.assets import bundled_models, bundled_styles
     from hfstyle.auto import AutoModel, load_painter
-    from hfstyle.discriminators import DCGANDiscriminator, PatchGANDiscriminator, PixelDiscriminator
+    from hfstyle.conversion import convert
+    from hfstyle.discriminators import (
+        DCGANDiscriminator,
+        MultiScaleDiscriminator,
+        PatchGANDiscriminator,
+        PixelDiscriminator,
+    )
     from hfstyle.errors import HfstyleError
+    from hfstyle.generators.animegan import AnimeGANGenerator
     from hfstyle.generators.cyclegan import CycleGANGenerator
     from hfstyle.generators.dcgan import DCGANGenerator
+    from hfstyle.generators.fast_style import FastStyleGenerator
     from hfstyle.generators.stylebank import StyleBankGenerator
     from hfstyle.generators.unet import Pix2PixGenerator
     from hfstyle.hub import PreTrainedModel

@@ -7,13 +7,16 @@ from hfstyle.assets import ASSETS, BANK, bundled_models, bundled_styles, model_o
 from hfstyle.discriminators import (
     DCGANDiscriminator,
     FeatureDiscriminator,
+    MultiScaleDiscriminator,
     PatchGANDiscriminator,
     PixelDiscriminator,
     StylePatchGANDiscriminator,
 )
 from hfstyle.errors import ConfigError, ModelNotFoundError, OptionError, some
+from hfstyle.generators.animegan import AnimeGANGenerator
 from hfstyle.generators.cyclegan import CycleGANGenerator
 from hfstyle.generators.dcgan import DCGANGenerator
+from hfstyle.generators.fast_style import FastStyleGenerator
 from hfstyle.generators.stylebank import StyleBankGenerator
 from hfstyle.generators.unet import Pix2PixGenerator
 from hfstyle.hub import CLASS_KEY, CONFIG_NAME, STYLE_NAME, ModelFiles, PreTrainedModel
@@ -25,9 +28,12 @@ MODEL_CLASSES: dict[str, type[PreTrainedModel]] = {
     for cls in (
         CycleGANGenerator,
         Pix2PixGenerator,
+        FastStyleGenerator,
+        AnimeGANGenerator,
         StyleBankGenerator,
         DCGANGenerator,
         PatchGANDiscriminator,
+        MultiScaleDiscriminator,
         PixelDiscriminator,
         DCGANDiscriminator,
         StylePatchGANDiscriminator,

@@ -90,6 +90,11 @@ def model_code(name: str, use: str | None) -> str:
     return f"{load}\n{use}" if use else load
 
 
+def class_tag(class_name: str) -> str:
+    """The tag of a model's class, such as `cyclegan`."""
+    return class_name.removesuffix("Generator").removesuffix("Discriminator").lower()
+
+
 def default_card(class_name: str, pipeline_tag: str | None, use: str | None, name: str = "owner/name") -> str:
     """The card of a model of which nothing is known but its class, `usage`, and what `from_pretrained` takes."""
     return str(
@@ -97,7 +102,7 @@ def default_card(class_name: str, pipeline_tag: str | None, use: str | None, nam
             title=class_name,
             summary=f"A `{class_name}` made with hfstyle.",
             code=model_code(name, use),
-            tags=[class_name.removesuffix("Generator").removesuffix("Discriminator").lower()],
+            tags=[class_tag(class_name)],
             pipeline_tag=pipeline_tag,
         )
     )

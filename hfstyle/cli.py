@@ -359,10 +359,66 @@ class Evaluate:
 
 
 @dataclass
+class Convert:
+    """Make a model of another project's checkpoint: CycleGAN, pix2pix, CUT, HugGAN, fast neural style, AnimeGAN ..."""
+
+    checkpoint: Annotated[Positional[str], arg(metavar="FILE")]
+    """A .pth, .pt, .bin, .ckpt or .safetensors file with the state dict of a network."""
+    output: Annotated[str | None, arg(aliases=["-o"])] = None
+    """Folder for the model. None given, and no --push: beside the file and named after it."""
+    push: str | None = None
+    """Repository on the Hub (owner/name) to upload it to."""
+    private: bool = False
+    """Make that repository a private one, if it is not there yet."""
+    key: str | None = None
+    """Which network, where the file has several, such as G_A2B."""
+    set: Annotated[list[str], arg(metavar="FIELD=VALUE")] = dataclasses.field(default_factory=list)
+    """Of the model's config, what tensors cannot tell: align_corners=false (AnimeGAN), gan_loss=log (of a judge)."""
+    overwrite: bool = False
+    """Replace a model that is in the folder."""
+    json: bool = False
+    """Print what was done as JSON."""
+
+    def run(self) -> int:
+        if self.private and self.push is None:
+            raise OptionError("--private is about the repository that --push names")
+        output = self.output
+        if output is None and self.push is None:
+            output = os.path.splitext(self.checkpoint)[0]
+            if output == self.checkpoint:
+                raise OptionError(f"{self.checkpoint} has no ending to take away; give -o a folder")
+        if output is not None and os.path.exists(os.path.join(output, "config.json")) and not self.overwrite:
+            raise OptionError(f"{output} has a model; pass --overwrite to replace it")
+        from hfstyle.conversion import recognise
+
+        found = recognise(self.checkpoint, self.key, **_fields(self.set))
+        done = {"checkpoint": self.checkpoint, "key": found.key, "layout": found.layout, "notes": list(found.notes)}
+        done |= {"class": type(found.model).__name__, "parameters": found.model.num_parameters}
+        done |= {"config": found.model.config.to_dict(), "folder": output, "pushed": None}
+        if output is not None:
+            _make_folder(Path(output))
+            found.model.save_pretrained(output, card=found.card(self.checkpoint, str(Path(output).resolve().name)))
+        if self.push is not None:
+            done["pushed"] = found.model.push_to_hub(
+                self.push, private=self.private or None, card=found.card(self.checkpoint, self.push)
+            )
+        if self.json:
+            print(json.dumps(done, indent=2))
+            return 0
+        print(f"{found.layout}: a {done['class']} with {done['parameters']:,} parameters")
+        for note in found.notes:
+            print(f"assumed: {note}")
+        for where in (output, done["pushed"]):
+            if where is not None:
+                print(where)
+        return 0
+
+
+@dataclass
 class Info:
     """Show the bundled styles, or what one model is."""
 
-    style: str | None = None
+    model: Annotated[Positional[str | None], arg(metavar="MODEL")] = None
     """A bundled model, a folder with a model or a style, the file of a style, or a Hub repository (owner/name)."""
     json: bool = False
     """Print JSON."""
@@ -370,10 +426,10 @@ class Info:
     def run(self) -> int:
         from hfstyle.assets import bundled_models
 
-        names = [self.style] if self.style is not None else bundled_models()
+        names = [self.model] if self.model is not None else bundled_models()
         facts = [_facts(name) for name in names]
         if self.json:
-            print(json.dumps(facts[0] if self.style is not None else facts, indent=2))
+            print(json.dumps(facts[0] if self.model is not None else facts, indent=2))
             return 0
         for fact in facts:
             print(fact["name"])
@@ -534,6 +590,7 @@ COMMANDS = {
     "imagine": Imagine,
     "evaluate": Evaluate,
     "profile": ShowProfile,
+    "convert": Convert,
     "info": Info,
     "data": Data,
     "app": App,
@@ -695,6 +752,20 @@ def _complain(sentence: str) -> bool:
 def _reduced(painting: Any) -> str:
     width, height = painting.info["stylized_size"]
     return "" if (width, height) == painting.size else f" (stylised at {width}x{height}; --max-pixels allows more)"
+
+
+def _fields(given: Sequence[str]) -> dict[str, Any]:
+    """Fields of a config as they are written in a command: `margin=16`, `gan_loss=log`."""
+    fields = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not (name and equals):
+            raise OptionError(f"--set takes FIELD=VALUE, such as align_corners=false, not {one!r:.80}")
+        try:
+            fields[name] = json.loads(value)
+        except ValueError:  # text needs no quotes
+            fields[name] = value
+    return fields
 
 
 def _device(name: str | None) -> Any:

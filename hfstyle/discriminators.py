@@ -1,7 +1,7 @@
 """Discriminators: networks that tell a style's pictures from imitations, patch by patch or as a whole."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -13,6 +13,7 @@ from torch import nn
 
 from hfstyle.errors import OptionError
 from hfstyle.features import POOLED
+from hfstyle.generators.layers import Blur2d
 from hfstyle.hub import ModelConfig, PreTrainedModel, ranged
 from hfstyle.images import ImageSource, read_image, split_alpha, to_tensor
 from hfstyle.stylize import fit_pixels
@@ -84,16 +85,19 @@ class Discriminator(PreTrainedModel):
             pixels = torch.cat([to_tensor(self._fit(one, max_pixels), count) for one, count in pairs])
         return self._judged(self(pixels.unsqueeze(0).to(self.device, self.dtype)))
 
-    def _judged(self, outputs: torch.Tensor) -> StyleScore:
-        """The score that outputs, (1, 1, rows, columns), mean."""
-        patches = outputs[0, 0].float()
+    def _judged(self, outputs: torch.Tensor | Sequence[torch.Tensor]) -> StyleScore:
+        """The score that outputs, (1, 1, rows, columns), mean; of several, the finest first, each counts alike."""
+        outputs = [outputs] if isinstance(outputs, torch.Tensor) else outputs
         # What the losses drive real and imitated patches to: lsgan 1 and 0, hinge beyond 1 and -1, log a logit.
-        patches = {
+        read = {
             "lsgan": lambda x: x.clamp(0, 1),
             "log": torch.sigmoid,
             "hinge": lambda x: (x / 2 + 0.5).clamp(0, 1),
-        }[self.config.gan_loss](patches)
-        return StyleScore(patches.mean().item(), patches.cpu().numpy())
+        }[self.config.gan_loss]
+        scales = [read(output.float()) for output in outputs]
+        value = torch.stack([patches.mean() for patches in scales]).mean().item()
+        maps = [F.interpolate(patches, scales[0].shape[2:])[0, 0] for patches in scales]
+        return StyleScore(value, torch.stack(maps).mean(0).cpu().numpy())
 
     def _fit(self, picture: Image.Image, max_pixels: int) -> Image.Image:
         """The picture at a size that the network takes."""
@@ -104,9 +108,15 @@ class Discriminator(PreTrainedModel):
 @dataclass(frozen=True)
 class PatchGANConfig(DiscriminatorConfig):
     n_layers: int = ranged(3, 1, 6)
-    """Convolutions of stride 2: 3 sees patches of 70x70 pixels, 1 of 16x16, 5 of 286x286."""
-    norm: Literal["instance", "batch"] = "instance"
+    """Halvings: 3 sees patches of 70x70 pixels, 1 of 16x16, 5 of 286x286 (if `shape` is the paper's)."""
+    norm: Literal["instance", "batch", "none"] = "instance"
     """Normalisation between the convolutions."""
+    downsample: Literal["stride", "blur"] = "stride"
+    """How it shrinks: strided convolutions as in the paper, or a blur after the convolution, which leaves no aliasing
+    (Zhang 2019, arXiv:1904.11486), as CUT's code does."""
+    shape: Literal["paper", "pytorch_gan"] = "paper"
+    """The paper's, or that of the widespread PyTorch-GAN, which HugGAN took over: no convolution of stride 1 before
+    the last, and zeros enough that the map is as large as the picture divided by 2 ** n_layers."""
 
 
 class PatchGANDiscriminator(Discriminator):
@@ -121,12 +131,7 @@ class PatchGANDiscriminator(Discriminator):
 
     def __init__(self, config: PatchGANConfig | None = None, **options):
         super().__init__(config, **options)
-        c = self.config
-        widths = [min(2**i, 8) * c.ndf for i in range(c.n_layers + 1)]
-        layers = [nn.Conv2d(c.in_channels, c.ndf, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
-        for i, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
-            layers += _block(inputs, outputs, c.norm, kernel=4, stride=2 if i < c.n_layers - 1 else 1, padding=1)
-        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, padding=1))
+        self.layers = _patchgan(self.config)
 
     @property
     def min_size(self) -> int:
@@ -134,6 +139,54 @@ class PatchGANDiscriminator(Discriminator):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.layers(x)
+
+
+def _patchgan(c: PatchGANConfig) -> nn.Sequential:
+    as_paper, blurred = c.shape == "paper", c.downsample == "blur"
+    stride = 1 if blurred else 2
+    shrink = [Blur2d()] if blurred else []
+    widths = [min(2**i, 8) * c.ndf for i in range(c.n_layers + as_paper)]
+    layers = [nn.Conv2d(c.in_channels, c.ndf, 4, stride=stride, padding=1), nn.LeakyReLU(0.2, inplace=True), *shrink]
+    for i, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+        if i < c.n_layers:
+            layers += [*_block(inputs, outputs, c.norm, kernel=4, stride=stride, padding=1), *shrink]
+        else:
+            layers += _block(inputs, outputs, c.norm, kernel=4, stride=1, padding=1)
+    if not as_paper:
+        layers.append(nn.ZeroPad2d((1, 0, 1, 0)))
+    return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, padding=1))
+
+
+@dataclass(frozen=True)
+class MultiScaleConfig(PatchGANConfig):
+    n_scales: int = ranged(3, 1, 5)
+    """PatchGANs, each of which sees the picture at half the size of the one before."""
+
+
+class MultiScaleDiscriminator(Discriminator):
+    """Several PatchGANs that look at a picture in full, half and quarter size, so that the large as well as the small
+    is judged (Wang et al. 2018, "pix2pixHD", arXiv:1711.11585, section 3.2).
+
+    (batch, in_channels, height, width) in [-1, 1] -> for each scale (batch, 1, rows, columns), the finest first.
+    """
+
+    Config = MultiScaleConfig
+    config: MultiScaleConfig
+
+    def __init__(self, config: MultiScaleConfig | None = None, **options):
+        super().__init__(config, **options)
+        self.scales = nn.ModuleList(_patchgan(self.config) for _ in range(self.config.n_scales))
+
+    @property
+    def min_size(self) -> int:
+        return 2 ** (self.config.n_layers + self.config.n_scales - 1) * 3
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        outputs = [self.scales[0](x)]
+        for scale in self.scales[1:]:
+            x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
+            outputs.append(scale(x))
+        return outputs
 
 
 @dataclass(frozen=True)
@@ -250,7 +303,7 @@ def _projection(seen: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class PixelConfig(DiscriminatorConfig):
-    norm: Literal["instance", "batch"] = "instance"
+    norm: Literal["instance", "batch", "none"] = "instance"
     """Normalisation between the convolutions."""
 
 

@@ -507,7 +507,10 @@ def _find_folder(name: str) -> Path | None:
     if os.path.isdir(folder) and (name not in bundled_models() or (folder / CONFIG_NAME).is_file()):
         return folder
     if os.path.isfile(name):
-        raise ModelNotFoundError(f"{name} is a file; a model is a folder with {CONFIG_NAME} and {WEIGHTS_NAME}")
+        raise ModelNotFoundError(
+            f"{name} is a file; a model is a folder with {CONFIG_NAME} and {WEIGHTS_NAME} (hfstyle convert makes one "
+            "of another project's checkpoint)"
+        )
     if name in bundled_models():
         return ASSETS / name
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name:
@@ -567,13 +570,21 @@ def _read_weights(path: Path, expected: Mapping[str, torch.Tensor], where: str) 
                 kinds = FLOATS if tensor.is_floating_point() else ("I64",)
                 if (kind := slices[name].get_dtype()) not in kinds:
                     raise WeightsError(f"{where}: {name} holds {kind}, the config asks for one of {', '.join(kinds)}")
-            return {name: file.get_tensor(name) for name in expected}
+            state = {name: file.get_tensor(name) for name in expected}
     except SafetensorError as error:
         raise WeightsError(
             f"{where} is damaged or not a safetensors file ({str(error).splitlines()[0]:.120})"
         ) from error
     except OSError as error:
         raise WeightsError(f"{where} cannot be read: {error.strerror or error}") from error
+    if damaged := find_not_finite(state):
+        raise WeightsError(f"{where}: {damaged} holds NaN or infinity; the training that wrote it had failed")
+    return state
+
+
+def find_not_finite(state: Mapping[str, torch.Tensor]) -> str | None:
+    """The name of the first tensor with a number that is none, or is infinite."""
+    return next((name for name, tensor in state.items() if not tensor.isfinite().all()), None)
 
 
 def clean_token(token: str | bool | None) -> str | bool | None:

@@ -1,5 +1,6 @@
 """The `hfstyle` command: what it writes where, what it says, and its exit codes."""
 
+import hashlib
 import io
 import json
 import os
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import peers
 import pytest
 import torch
 from PIL import Image
@@ -15,6 +17,7 @@ from test_images import encoded, gradient
 
 from hfstyle import AutoModel, CycleGANGenerator, DCGANGenerator, bundled_styles, load_painter
 from hfstyle.cli import Sheet, main
+from hfstyle.errors import ModelNotFoundError
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def test_a_folder_of_paintings_does_not_hide_the_style(here):
 
 def test_a_broken_card_is_no_traceback(here, style, capsys):
     AutoModel.from_pretrained(style).save_pretrained("model", card="---\nfoo: [\n---\n")
-    assert main(["info", "--style", "./model"]) == 0
+    assert main(["info", "./model"]) == 0
     assert "CycleGANGenerator" in capsys.readouterr().out
 
 
@@ -166,15 +169,68 @@ def test_standard_input_and_output(here, style):
     assert empty.returncode == 2 and empty.stderr == b"error: the picture is empty\n" and not empty.stdout
 
 
+def test_convert(here, capsys, hub, monkeypatch):
+    torch.save({"G_A2B": peers.resnet_state(blocks=1), "G_B2A": peers.resnet_state(blocks=2)}, "old.pth")
+    assert main(["convert", "old.pth"]) == 2
+    assert errors(capsys) == [
+        "old.pth has several networks: G_A2B, G_B2A; choose one as key (--key on the command line)"
+    ]
+    assert main(["convert", "old.pth", "--key", "G_A2B"]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[0].startswith(
+        "CycleGAN's ResNet generator, the reference's, 1 blocks: a CycleGANGenerator"
+    )
+    assert said.splitlines()[-1] == "old"
+    assert main(["stylize", "a.png", "--style", "./old"]) == 0 and os.path.exists("a-old.png")
+    card = Path("old/README.md").read_text()
+    assert hashlib.sha256(Path("old.pth").read_bytes()).hexdigest() in card and "`G_A2B`" in card
+    assert 'from_pretrained("old")' in card and "license:" not in card
+    # What is there stays there.
+    assert main(["convert", "old.pth", "--key", "G_B2A"]) == 2
+    assert errors(capsys) == ["old has a model; pass --overwrite to replace it"]
+    assert AutoModel.from_pretrained("./old").config.n_blocks == 1
+    assert main(["convert", "old.pth", "--key", "G_B2A", "--overwrite"]) == 0
+    assert AutoModel.from_pretrained("./old").config.n_blocks == 2
+    # To the Hub, in one commit, and in no folder here.
+    capsys.readouterr()
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    torch.save(peers.animegan_state(), "face.pth")
+    arguments = ["--set", "align_corners=false", "--push", "alice/face", "--private", "--json"]
+    assert main(["convert", "face.pth", *arguments]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert done["class"] == "AnimeGANGenerator" and done["folder"] is None and "alice/face" in done["pushed"]
+    pulled = AutoModel.from_pretrained("alice/face", token="hf_alice")
+    assert pulled.config.align_corners is False and not Path("face").exists()
+    with pytest.raises(ModelNotFoundError):
+        AutoModel.from_pretrained("alice/face", token=False, force_download=True)
+
+
+@pytest.mark.parametrize("arguments,words", [
+    (["nowhere.pth"], "there is no file nowhere.pth"),
+    (["a.png"], "a.png is no checkpoint of PyTorch"),
+    (["old.pth", "--private"], "--private is about the repository that --push names"),
+    (["old.pth", "--set", "x"], "--set takes FIELD=VALUE"),
+    (["old.pth", "--set", "colour=blue"], "has no option colour"),
+    (["old.pth", "--set", "margin=-1"], "margin must lie between 0 and 256"),
+    (["old.pth", "--push", "me"], "a Hub repository is written owner/name"),
+    (["old"], "old has no ending to take away; give -o a folder"),
+])  # fmt: skip
+def test_convert_says_what_is_wrong_and_leaves_nothing(here, capsys, arguments, words):
+    torch.save(peers.resnet_state(blocks=1), "old.pth")
+    assert main(["convert", *arguments]) == 2
+    assert words in errors(capsys)[0]
+    assert {path.name for path in here.iterdir()} == {"a.png", "b.jpg", "old.pth"}
+
+
 def test_info(style, capsys):
-    assert main(["info", "--style", style, "--json"]) == 0
+    assert main(["info", style, "--json"]) == 0
     fact = json.loads(capsys.readouterr().out)
     assert fact["class"] == "CycleGANGenerator" and fact["config"]["ngf"] == 4
     assert fact["parameters"] == AutoModel.from_pretrained(style).num_parameters
     assert main(["info"]) == 0
     listing = capsys.readouterr().out
     assert listing.startswith("bank\n") and "\nukiyoe\n" in listing and "Ukiyo-e" in listing
-    assert main(["info", "--style", "rococo"]) == 2
+    assert main(["info", "rococo"]) == 2
 
 
 def test_data_check(here, capsys):
@@ -268,14 +324,14 @@ def test_what_is_no_style_is_one_line(here, assets, capsys, style, words):
 def test_info_of_a_bank_and_of_a_style(here, assets, capsys):
     bank = AutoModel.from_pretrained("bank")
     bank.save_style("ukiyoe", "own.safetensors", title="Dusk")
-    assert main(["info", "--style", "bank", "--json"]) == 0
+    assert main(["info", "bank", "--json"]) == 0
     fact = json.loads(capsys.readouterr().out)
     assert fact["styles"] == ["monet", "ukiyoe", "山水"] and fact["numbers a style"] == bank.n_numbers
     assert fact["config"] == {"ngf": 2, "n_blocks": 1, "margin": 0}
     assert main(["info"]) == 0
     said = capsys.readouterr().out
     assert "\n  styles       monet, ukiyoe, 山水\n" in said and said.startswith("bank\n")
-    assert main(["info", "--style", "own.safetensors", "--json"]) == 0
+    assert main(["info", "own.safetensors", "--json"]) == 0
     fact = json.loads(capsys.readouterr().out)
     assert (fact["name"], fact["title"], fact["belongs to"]) == ("ukiyoe", "Dusk", bank.fingerprint)
 

@@ -62,13 +62,13 @@ def test_parameters_of_the_paper():
         assert PatchGANDiscriminator(in_channels=6, norm="batch").num_parameters == 2_768_705
 
 
-@pytest.mark.parametrize("norm", ["instance", "instance_affine", "instance_blocks", "batch"])
-@pytest.mark.parametrize("upsample", ["transpose", "resize"])
+@pytest.mark.parametrize("norm", ["instance", "instance_affine", "instance_blocks", "batch", "none"])
+@pytest.mark.parametrize("downsample", ["stride", "blur"])
+@pytest.mark.parametrize("upsample", ["transpose", "resize", "resize_zeros", "bilinear"])
 @pytest.mark.parametrize("dropout", [False, True])
-def test_every_variant_runs_and_learns(norm, upsample, dropout):
-    generator = CycleGANGenerator(
-        in_channels=1, out_channels=2, ngf=4, n_blocks=2, norm=norm, upsample=upsample, dropout=dropout
-    )
+def test_every_variant_runs_and_learns(norm, downsample, upsample, dropout):
+    options = {"norm": norm, "downsample": downsample, "upsample": upsample, "dropout": dropout}
+    generator = CycleGANGenerator(in_channels=1, out_channels=2, ngf=4, n_blocks=2, **options)
     x = torch.rand(2, 1, 32, 44) * 2 - 1
     y = generator(x)
     assert y.shape == (2, 2, 32, 44) and y.abs().max() <= 1
@@ -80,12 +80,15 @@ def test_every_variant_runs_and_learns(norm, upsample, dropout):
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 2, 6, 9])
-def test_the_layers_that_cut_compares(blocks):
-    generator = CycleGANGenerator(ngf=4, n_blocks=blocks).eval()
+@pytest.mark.parametrize("downsample", ["stride", "blur"])
+def test_the_layers_that_cut_compares(blocks, downsample):
+    generator = CycleGANGenerator(ngf=4, n_blocks=blocks, downsample=downsample).eval()
     x = torch.rand(2, 3, 32, 48)
     layers = generator(x, encode=True)
     assert tuple(layer.shape[1] for layer in layers) == generator.encoder_channels
-    assert [tuple(layer.shape[2:]) for layer in layers] == [(32, 48), (16, 24), (8, 12), (8, 12), (8, 12)]
+    # After a blur, the convolution before the next one is what CUT's own code takes (its layers 4 and 8).
+    halves = [(16, 24), (8, 12)] if downsample == "stride" else [(32, 48), (16, 24)]
+    assert [tuple(layer.shape[2:]) for layer in layers] == [(32, 48), *halves, (8, 12), (8, 12)]
     if blocks == 9:
         deep = generator.blocks[:5](generator.down(generator.head(x)))
         torch.testing.assert_close(layers[-1], deep)
@@ -104,16 +107,17 @@ def test_norms_in_the_blocks_alone_let_light_and_colour_through():
 
 
 def test_resize_leaves_no_checkerboard():
-    """Of a flat picture, whatever the weights, `resize` makes a flat picture; `transpose` does not."""
+    """Of a flat picture, whatever the weights, resizing makes a flat picture; `transpose` does not."""
     flat = torch.full((1, 3, 64, 64), 0.3)
     roughness = {}
-    for upsample in ("resize", "transpose"):
+    for upsample in ("resize", "resize_zeros", "bilinear", "transpose"):
         torch.manual_seed(1)
         generator = CycleGANGenerator(ngf=8, n_blocks=1, upsample=upsample, norm="batch").eval()
         with torch.inference_mode():
             y = generator(flat)
         roughness[upsample] = y[..., 16:-16, 16:-16].std(dim=(-1, -2)).max().item()
-    assert roughness["resize"] < 1e-5 < roughness["transpose"]
+    assert all(roughness.pop(name) < 1e-5 for name in ("resize", "resize_zeros", "bilinear"))
+    assert roughness["transpose"] > 1e-5
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,17 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from test_images import gradient
 
-from hfstyle import AutoModel, DCGANDiscriminator, PatchGANDiscriminator, PixelDiscriminator
+from hfstyle import (
+    AutoModel,
+    DCGANDiscriminator,
+    MultiScaleDiscriminator,
+    PatchGANDiscriminator,
+    PixelDiscriminator,
+)
 from hfstyle.discriminators import FeatureDiscriminator, SpectralConv2d, StylePatchGANDiscriminator
 from hfstyle.errors import ConfigError, ImageError, OptionError
 from hfstyle.features import VGG16Features
@@ -40,7 +47,7 @@ def test_convolutions_stand_where_the_references_have_them(cls, places):
 
 
 @pytest.mark.parametrize("cls", KINDS)
-@pytest.mark.parametrize("norm", ["batch", "instance"])
+@pytest.mark.parametrize("norm", ["batch", "instance", "none"])
 def test_every_variant_runs_and_learns(cls, norm):
     judge = make(cls, norm=norm).train()
     outputs = judge(torch.rand(2, 3, 32, 32) * 2 - 1)
@@ -57,6 +64,52 @@ def test_one_number_a_picture(size, norm):
     assert judge(torch.zeros(2, 3, size, size)).shape == (2, 1, 1, 1)
     with pytest.raises(OptionError, match=f"pictures of {size}x{size}, not 64x{size + 1}"):
         judge(torch.zeros(1, 3, 64, size + 1))
+
+
+@pytest.mark.parametrize("downsample", ["stride", "blur"])
+@pytest.mark.parametrize("shape,size", [("paper", (14, 10)), ("pytorch_gan", (16, 12))])
+def test_variants_of_the_patchgan(downsample, shape, size):
+    judge = PatchGANDiscriminator(ndf=4, n_layers=2, downsample=downsample, shape=shape)
+    x = (torch.rand(2, 3, 64, 48) * 2 - 1).requires_grad_()
+    outputs = judge(x)
+    if downsample == "stride":
+        assert outputs.shape == (2, 1, *size)
+    outputs.square().sum().backward()
+    assert all(parameter.grad is not None for parameter in judge.parameters())
+    least = judge.min_size
+    assert judge(torch.rand(1, 3, least, least)).numel() >= 1
+
+
+def test_a_blurred_patchgan_hardly_minds_a_shift():
+    """Moved by a pixel, outputs of strided convolutions are new ones; after a blur they are nearly the same."""
+    x = torch.rand(1, 3, 67, 67)
+    change = {}
+    for downsample in ("stride", "blur"):
+        torch.manual_seed(0)
+        judge = PatchGANDiscriminator(ndf=8, n_layers=2, norm="none", downsample=downsample)
+        with torch.inference_mode():
+            one, other = judge(x[..., :-1]), judge(x[..., 1:])
+        inner = (..., slice(3, -3), slice(3, -3))
+        change[downsample] = ((one - other)[inner].square().mean() / one[inner].var()).item()
+    assert change["blur"] < 0.6 * change["stride"]
+
+
+def test_several_scales():
+    torch.manual_seed(0)
+    judge = MultiScaleDiscriminator(ndf=4, n_layers=1, n_scales=3).eval()
+    x = torch.rand(1, 3, 64, 48) * 2 - 1
+    outputs = judge(x)
+    assert [tuple(output.shape[2:]) for output in outputs] == [(30, 22), (14, 10), (6, 4)]
+    small = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
+    torch.testing.assert_close(judge.scales[1](small), outputs[1])
+    score = judge.score(gradient(size=(48, 64)))
+    assert score.map.shape == (30, 22) and 0 <= score.value <= 1
+    # Each scale counts alike: were it patches that do, the finest would hold most of the vote.
+    for scale, output in zip(judge.scales, (0.0, 0.0, 1.0), strict=True):
+        scale[-1].weight.data.zero_()
+        scale[-1].bias.data.fill_(output)
+    score = judge.score(gradient(size=(48, 64)))
+    assert score.value == pytest.approx(1 / 3) and np.allclose(score.map, 1 / 3)
 
 
 def test_a_pixel_is_judged_by_itself():
@@ -124,7 +177,9 @@ def test_the_bundled_judge_is_as_before():
 @pytest.mark.parametrize(
     "cls,options",
     [
-        (PixelDiscriminator, {"norm": "none"}),
+        (PixelDiscriminator, {"norm": "layer"}),
+        (PatchGANDiscriminator, {"shape": "hd"}),
+        (MultiScaleDiscriminator, {"n_scales": 0}),
         (DCGANDiscriminator, {"image_size": 50}),
         (DCGANDiscriminator, {"ndf": 0}),
         (PatchGANDiscriminator, {"gan_loss": "wgan"}),

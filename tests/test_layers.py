@@ -8,6 +8,7 @@ from torch import nn
 from hfstyle import CycleGANGenerator
 from hfstyle.errors import OptionError
 from hfstyle.generators.layers import (
+    Blur2d,
     InstanceNorm2d,
     NarrowConv2d,
     ReflectionPad2d,
@@ -25,8 +26,13 @@ def plainly(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
         return F.pad(x, layer.padding, mode="reflect")
     if isinstance(layer, InstanceNorm2d):
         return F.instance_norm(x, weight=layer.weight, bias=layer.bias)
+    if isinstance(layer, Blur2d):
+        line = torch.tensor([0.25, 0.5, 0.25], dtype=x.dtype)
+        kernel = (line[:, None] * line).expand(x.shape[1], 1, 3, 3)
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), kernel, stride=2, groups=x.shape[1])
     if isinstance(layer, UpsampleConv2d):
-        x = F.pad(F.interpolate(x, scale_factor=2), (1, 1, 1, 1), mode="reflect")
+        padding = "reflect" if layer.mirrored else "constant"
+        x = F.pad(F.interpolate(x, scale_factor=2), (1, 1, 1, 1), mode=padding)
     return F.conv2d(x, layer.weight, layer.bias)
 
 
@@ -37,6 +43,8 @@ LAYERS = {
     "affine norm": lambda: InstanceNorm2d(5, affine=True),
     "upsample": lambda: UpsampleConv2d(5, 4, 3),
     "upsample without bias": lambda: UpsampleConv2d(5, 4, 3, bias=False),
+    "upsample with zeros": lambda: UpsampleConv2d(5, 4, 3, mirrored=False),
+    "blur": Blur2d,
     **{f"narrow{outputs}": lambda outputs=outputs: NarrowConv2d(5, outputs, 7) for outputs in (1, 3, 4, 5)},
 }
 

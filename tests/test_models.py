@@ -25,10 +25,13 @@ from hfstyle.styles import StyledModel
 
 # Of each class, a small model and the largest that its config allows.
 TINY = {
+    "AnimeGANGenerator": {"ngf": 2, "n_blocks": 1},
     "CycleGANGenerator": {"ngf": 4, "n_blocks": 1},
     "DCGANDiscriminator": {"ndf": 4, "image_size": 32},
     "DCGANGenerator": {"latent_dim": 5, "ngf": 4, "image_size": 16},
+    "FastStyleGenerator": {"ngf": 4, "n_blocks": 1},
     "FeatureDiscriminator": {"styles": ("monet", "山水"), "width": 4},
+    "MultiScaleDiscriminator": {"ndf": 4, "n_layers": 1, "n_scales": 2},
     "PatchGANDiscriminator": {"ndf": 4, "n_layers": 2},
     "Pix2PixGenerator": {"ngf": 4, "n_downs": 3},
     "PixelDiscriminator": {"ndf": 4},
@@ -36,10 +39,13 @@ TINY = {
     "StylePatchGANDiscriminator": {"ndf": 4, "n_layers": 2, "styles": ("monet", "山水")},
 }
 LARGEST = {
+    "AnimeGANGenerator": {"ngf": 256, "n_blocks": 64},
     "CycleGANGenerator": {"ngf": 512, "n_blocks": 64},
     "DCGANDiscriminator": {"ndf": 512, "image_size": 256},
     "DCGANGenerator": {"latent_dim": 4096, "ngf": 512, "image_size": 256},
+    "FastStyleGenerator": {"ngf": 512, "n_blocks": 64},
     "FeatureDiscriminator": {"styles": [f"{i:𠮷<64}" for i in range(MAX_NAMES)], "width": 512},
+    "MultiScaleDiscriminator": {"ndf": 512, "n_layers": 6, "n_scales": 5},
     "PatchGANDiscriminator": {"ndf": 512, "n_layers": 6},
     "Pix2PixGenerator": {"ngf": 512, "n_downs": 10},
     "PixelDiscriminator": {"ndf": 512},
@@ -88,7 +94,8 @@ def call(model, inputs: torch.Tensor) -> torch.Tensor:
         told = {StylePatchGANDiscriminator: first}.get(type(model))
         if isinstance(model, StyledModel):
             told = model.numbers[:1]
-        return model(inputs) if told is None else model(inputs, told)
+        outputs = model(inputs) if told is None else model(inputs, told)
+        return outputs if isinstance(outputs, torch.Tensor) else torch.cat([one.flatten(1) for one in outputs], 1)
 
 
 def output(model):

@@ -16,7 +16,9 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import peers
 import pytest
+import torch
 import yaml
 from PIL import Image
 from test_images import gradient
@@ -67,8 +69,21 @@ def test_every_public_name_resolves():
 
 def test_imports_run_downwards():
     """No room imports from a floor above it (the order is that of the README's map)."""
-    floors = ["cli", "studio", "training", "evaluation", "auto", "generators", "discriminators", "styles", "stylize"]
-    floors += ["features", "winograd", "losses", "data", "hub", "card", "traditions", "images", "machine", "arguments"]
+    floors = ["cli", "studio", "training", "evaluation", "auto", "conversion", "discriminators", "generators"]
+    floors += [
+        "styles",
+        "stylize",
+        "features",
+        "winograd",
+        "losses",
+        "data",
+        "hub",
+        "card",
+        "traditions",
+        "images",
+        "machine",
+        "arguments",
+    ]
     floors += ["errors", "assets"]
     for path in sorted((ROOT / "hfstyle").rglob("*.py")):
         room = path.relative_to(ROOT / "hfstyle").parts[0].removesuffix(".py")
@@ -113,6 +128,7 @@ def test_the_command_lines_in_the_readme_run(tmp_path):
             gradient(size=(60, 40 + index)).save(tmp_path / folder / f"{index}.jpg")
     for name in ("photo.jpg", "holidays/1.jpg", "holidays/2.png"):
         gradient(size=(60, 40)).save(tmp_path / name)
+    torch.save(peers.resnet_state(blocks=1), tmp_path / "latest_net_G.pth")
     lines = [line.split("#")[0].strip() for block in blocks("bash") for line in block.splitlines()]
     commands = [line for line in lines if line.startswith(".venv/bin/hfstyle") and not line.endswith(" app")]
     assert len(commands) >= 4
@@ -130,6 +146,7 @@ def test_the_command_lines_in_the_readme_run(tmp_path):
         "paintings/1-ukiyoe.png",
         "paintings/2-ukiyoe.png",
     } <= made
+    assert (tmp_path / "latest_net_G/model.safetensors").exists()
 
 
 @pytest.mark.slow

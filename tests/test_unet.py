@@ -129,9 +129,10 @@ def test_dropout_stands_where_the_reference_has_it(n_downs):
 @pytest.mark.parametrize("norm", ["instance", "instance_affine", "batch"])
 @pytest.mark.parametrize("upsample", ["transpose", "resize"])
 @pytest.mark.parametrize("n_downs", [2, 6])
-def test_every_variant_runs_and_learns(norm, upsample, n_downs):
+@pytest.mark.parametrize("shape", ["paper", "pytorch_gan"])
+def test_every_variant_runs_and_learns(norm, upsample, n_downs, shape):
     """At the smallest size, too, where the innermost map is a single pixel, and a batch of one."""
-    options = {"norm": norm, "upsample": upsample, "n_downs": n_downs}
+    options = {"norm": norm, "upsample": upsample, "n_downs": n_downs, "shape": shape}
     generator = Pix2PixGenerator(in_channels=1, out_channels=2, ngf=4, **options)
     x = torch.rand(1, 1, 2**n_downs, 2**n_downs) * 2 - 1
     y = generator(x)

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from hfstyle.errors import OptionError
-from hfstyle.generators.layers import InstanceNorm2d, NarrowConv2d, ReflectionPad2d, UpsampleConv2d
+from hfstyle.generators.layers import Blur2d, InstanceNorm2d, NarrowConv2d, ReflectionPad2d, UpsampleConv2d
 from hfstyle.hub import ModelConfig, ranged
 from hfstyle.stylize import ImageToImageModel
 from hfstyle.winograd import WinogradConv2d
@@ -24,14 +24,18 @@ class CycleGANConfig(ModelConfig):
     """Channels after the first convolution; the residual blocks have four times as many."""
     n_blocks: int = ranged(9, 0, 64)
     """Residual blocks: 6 for pictures of 128 px, 9 for 256 px and more in the paper."""
-    norm: Literal["instance", "instance_affine", "instance_blocks", "batch"] = "instance"
+    norm: Literal["instance", "instance_affine", "instance_blocks", "batch", "none"] = "instance"
     """Normalisation: of each picture alone; the same with learnt scale and shift; that in the residual blocks, and
-    none outside, where it takes away how light and how colourful a picture is; or over the batch."""
+    none outside, where it takes away how light and how colourful a picture is; over the batch; or none at all."""
     dropout: bool = False
     """Dropout of one half inside each residual block while training."""
-    upsample: Literal["transpose", "resize"] = "transpose"
-    """How it grows back: transposed convolutions as in the paper, or nearest-neighbour resizing before a convolution,
-    which leaves no checkerboard (Odena et al. 2016, "Deconvolution and checkerboard artifacts")."""
+    downsample: Literal["stride", "blur"] = "stride"
+    """How it shrinks: strided convolutions as in the paper, or a blur after the convolution, which leaves no aliasing
+    (Zhang 2019, arXiv:1904.11486), as CUT's code does."""
+    upsample: Literal["transpose", "resize", "resize_zeros", "bilinear"] = "transpose"
+    """How it grows back: transposed convolutions as in the paper; nearest-neighbour resizing before a convolution,
+    which leaves no checkerboard (Odena et al. 2016, "Deconvolution and checkerboard artifacts"); the same with zeros
+    around, as in HugGAN; or bilinear resizing, as CUT's code does."""
     margin: int = ranged(0, 0, 256)
     """Pixels that `stylize` mirrors on to each side of a picture and cuts away again: discriminators pad with zeros,
     which leads generators to draw lines along the borders. 0 gives the pixels of `forward`."""
@@ -64,8 +68,8 @@ class CycleGANGenerator(ImageToImageModel):
             nn.ReLU(inplace=True),
         )
         self.down = nn.Sequential(  # -> (N, 4 ngf, H/4, W/4)
-            *_down(ngf, 2 * ngf, outside, bias),
-            *_down(2 * ngf, 4 * ngf, outside, bias),
+            *_down(ngf, 2 * ngf, outside, bias, c.downsample),
+            *_down(2 * ngf, 4 * ngf, outside, bias, c.downsample),
         )
         self.blocks = nn.Sequential(*(ResidualBlock(4 * ngf, inside, c.dropout, bias) for _ in range(c.n_blocks)))
         self.up = nn.Sequential(  # -> (N, ngf, H, W)
@@ -96,14 +100,15 @@ class CycleGANGenerator(ImageToImageModel):
 
     def forward(self, x: torch.Tensor, encode: bool = False) -> torch.Tensor | list[torch.Tensor]:
         """The picture or, with `encode`, the five layers of the way to it that CUT compares (Park et al. 2020, C.1):
-        the input itself, both strided convolutions, the first residual block and the middle one (the fifth of nine).
+        the input itself, both convolutions on the way down, the first residual block and the middle one (the fifth of
+        nine).
         """
         if not encode:
             return self.tail(self.up(self.blocks(self.down(self.head(x)))))
-        first, second = self.down[0], self.down[1:4]
-        layers = [x, first(self.head(x))]
-        layers.append(second(layers[-1]))
-        x = self.down[4:](layers[-1])
+        second = len(self.down) // 2  # where the second convolution stands
+        layers = [x, self.down[0](self.head(x))]
+        layers.append(self.down[1 : second + 1](layers[-1]))
+        x = self.down[second + 1 :](layers[-1])
         middle = self.config.n_blocks // 2
         for index, block in enumerate(self.blocks[: middle + 1]):
             x = block(x)
@@ -146,14 +151,19 @@ def _norm(kind: str, channels: int) -> nn.Module:
     return InstanceNorm2d(channels, affine=kind == "instance_affine")
 
 
-def _down(inputs: int, outputs: int, norm: str, bias: bool) -> tuple[nn.Module, ...]:
-    return nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=bias), _norm(norm, outputs), nn.ReLU(inplace=True)
+def _down(inputs: int, outputs: int, norm: str, bias: bool, downsample: str) -> tuple[nn.Module, ...]:
+    blurred = downsample == "blur"
+    shrink = nn.Conv2d(inputs, outputs, 3, stride=1 if blurred else 2, padding=1, bias=bias)
+    return shrink, _norm(norm, outputs), nn.ReLU(inplace=True), *([Blur2d()] if blurred else [])
 
 
 def _up(inputs: int, outputs: int, norm: str, bias: bool, upsample: str) -> tuple[nn.Module, ...]:
     if upsample == "transpose":
         grow = (nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1, bias=bias),)
+    elif upsample == "bilinear":
+        grow = (nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias))
     else:
         # The first two hold the places, and so the names of the weights, of resizing and padding on their own.
-        grow = (nn.Identity(), nn.Identity(), UpsampleConv2d(inputs, outputs, 3, bias=bias))
+        mirrored = upsample == "resize"
+        grow = (nn.Identity(), nn.Identity(), UpsampleConv2d(inputs, outputs, 3, bias=bias, mirrored=mirrored))
     return *grow, _norm(norm, outputs), nn.ReLU(inplace=True)

@@ -34,8 +34,19 @@ class InstanceNorm2d(nn.InstanceNorm2d):
         return F.layer_norm(x, x.shape[2:], eps=self.eps)
 
 
+class Blur2d(nn.Module):
+    """Half the size without aliasing: blurred with [1 2 1] both ways, mirrored at the border, and every second pixel
+    kept (Zhang 2019, "Making convolutional networks shift-invariant again", arXiv:1904.11486, Tri-3).
+
+    (N, C, H, W) -> (N, C, ceil(H / 2), ceil(W / 2)). The filter is two means of neighbours, so it needs no weights.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.avg_pool2d(F.avg_pool2d(_pad(x, 1, "reflect"), 2, stride=1), 2)
+
+
 class UpsampleConv2d(nn.Conv2d):
-    """Twice the size by repeating each pixel, one pixel of reflection padding, and a 3x3 convolution.
+    """Twice the size by repeating each pixel, one pixel of padding, which mirrors or is zero, and a 3x3 convolution.
 
     (N, in, H, W) -> (N, out, 2 H, 2 W). On a CPU computed as what it equals: each output pixel sees nine pixels that
     are copies of only four, so one transposed convolution of stride 2, with a 4x4 kernel made of sums of the nine
@@ -43,14 +54,21 @@ class UpsampleConv2d(nn.Conv2d):
     Shi et al. 2016, arXiv:1609.07009). Reflecting a picture of doubled pixels by one is repeating its border.
     """
 
+    def __init__(self, inputs: int, outputs: int, kernel: int, bias: bool = True, mirrored: bool = True):
+        super().__init__(inputs, outputs, kernel, bias=bias)
+        self.mirrored = mirrored
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not _on_cpu(x):
-            return super().forward(F.pad(F.interpolate(x, scale_factor=2), (1, 1, 1, 1), mode="reflect"))
+            padding = "reflect" if self.mirrored else "constant"
+            return super().forward(F.pad(F.interpolate(x, scale_factor=2), (1, 1, 1, 1), mode=padding))
         taps = F.pad(self.weight, (1, 1, 1, 1))  # (out, in, 5, 5)
         taps = taps[..., 1:, :] + taps[..., :-1, :]
         taps = taps[..., 1:] + taps[..., :-1]  # (out, in, 4, 4)
         kernel = taps.flip(-1, -2).transpose(0, 1)  # a transposed convolution turns it round
-        return F.conv_transpose2d(_pad(x, 1, "replicate"), kernel, self.bias, stride=2, padding=3)
+        if self.mirrored:
+            return F.conv_transpose2d(_pad(x, 1, "replicate"), kernel, self.bias, stride=2, padding=3)
+        return F.conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
 
 
 class NarrowConv2d(nn.Conv2d):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from hfstyle.errors import OptionError
@@ -36,6 +37,10 @@ class Pix2PixConfig(ModelConfig):
     """How it grows back: transposed convolutions as in the paper, or (but for the innermost) nearest-neighbour
     resizing before a convolution, which leaves no checkerboard (Odena et al. 2016, "Deconvolution and checkerboard
     artifacts")."""
+    shape: Literal["paper", "pytorch_gan"] = "paper"
+    """The paper's, or that of the widespread PyTorch-GAN, which HugGAN took over: on the way up the ReLU follows the
+    normalisation, so that twins from the way down come in as their LeakyReLU left them, and the picture is made by
+    resizing before a convolution of 4x4."""
 
 
 class Pix2PixGenerator(ImageToImageModel):
@@ -57,8 +62,9 @@ class Pix2PixGenerator(ImageToImageModel):
         c = self.config
         widths = [min(2**level, 8) * c.ngf for level in range(c.n_downs)]  # after each halving
         bottom = c.n_downs - 1
+        as_paper = c.shape == "paper"
         self.down = nn.ModuleList(  # level l: -> (N, widths[l], H / 2^(l+1), W / 2^(l+1))
-            _down(inputs, outputs, c.norm, outermost=level == 0, innermost=level == bottom)
+            _down(inputs, outputs, c.norm, normed=0 < level < bottom, activated=level < bottom or not as_paper)
             for level, (inputs, outputs) in enumerate(zip([c.in_channels, *widths], widths, strict=False))
         )
         self.up = nn.ModuleList(  # from the bottom, level l: -> (N, widths[l-1], H / 2^l, W / 2^l)
@@ -70,12 +76,15 @@ class Pix2PixGenerator(ImageToImageModel):
                 dropout=0.5 if c.dropout and 4 <= level < bottom else 0.0,
                 # Of a single pixel, resizing makes a flat map, which normalisation empties: it would say nothing.
                 upsample="transpose" if level == bottom else c.upsample,
+                relu_first=as_paper,
             )
             for level in range(bottom, 0, -1)
         )
         self.tail = nn.Sequential(  # -> (N, out, H, W)
-            nn.ReLU(inplace=True),
-            grow(widths[0] * 2, c.out_channels, c.upsample, bias=True),
+            nn.ReLU(inplace=True) if as_paper else nn.Identity(),
+            grow(widths[0] * 2, c.out_channels, c.upsample, bias=True)
+            if as_paper
+            else ResizeConv2d(widths[0] * 2, c.out_channels, 4),
             nn.Tanh(),
         )
 
@@ -105,18 +114,29 @@ class Pix2PixGenerator(ImageToImageModel):
 # The activation stands at the end of a level down, not at the start of the next as in the reference, whose skip has
 # the activated value only because that activation works in place. (It makes no difference to the result: the way up
 # begins with a ReLU, and ReLU(LeakyReLU(x)) = ReLU(x).)
-def _down(inputs: int, outputs: int, norm: str, outermost: bool, innermost: bool) -> nn.Sequential:
+def _down(inputs: int, outputs: int, norm: str, normed: bool, activated: bool) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=_bias(norm))]
-    if not outermost and not innermost:  # the innermost map may be a single pixel, which normalised is zero
+    if normed:  # not the innermost map, which may be a single pixel, which normalised is zero
         layers.append(_norm(norm, outputs))
-    if not innermost:
+    if activated:
         layers.append(nn.LeakyReLU(0.2, inplace=True))
     return nn.Sequential(*layers)
 
 
-def _up(inputs: int, outputs: int, norm: str, dropout: float, upsample: str) -> nn.Sequential:
-    doubled = grow(inputs, outputs, upsample, _bias(norm))
-    return nn.Sequential(nn.ReLU(inplace=True), doubled, _norm(norm, outputs), nn.Dropout(dropout))
+def _up(inputs: int, outputs: int, norm: str, dropout: float, upsample: str, relu_first: bool) -> nn.Sequential:
+    doubled = (grow(inputs, outputs, upsample, _bias(norm)), _norm(norm, outputs), nn.Dropout(dropout))
+    relu = nn.ReLU(inplace=True)
+    return nn.Sequential(relu, *doubled) if relu_first else nn.Sequential(nn.Identity(), *doubled, relu)
+
+
+class ResizeConv2d(nn.Conv2d):
+    """Twice the size by repeating each pixel, zeros around, and a 4x4 convolution.
+
+    (N, in, H, W) -> (N, out, 2 H, 2 W)
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(F.pad(F.interpolate(x, scale_factor=2), (2, 1, 2, 1)))
 
 
 def _norm(kind: str, channels: int) -> nn.Module:
