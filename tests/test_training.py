@@ -19,10 +19,10 @@ from safetensors.torch import load_file
 from toy_training import ROOT, assert_same_run, given, kill_and_resume, launch, make_pictures, options, weights
 
 from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator, Pix2PixGenerator, StyleBankGenerator
-from hfstyle.discriminators import FeatureDiscriminator
+from hfstyle.discriminators import FeatureDiscriminator, MultiScaleDiscriminator
 from hfstyle.errors import CheckpointError, DataError, OptionError
 from hfstyle.losses import discriminator_loss, generator_loss, l1_loss
-from hfstyle.training.adversary import ImagePool
+from hfstyle.training.adversary import Adversary, ImagePool
 from hfstyle.training.bank import Bank
 from hfstyle.training.checkpoints import checkpoints
 from hfstyle.training.config import UnpairedConfig
@@ -382,6 +382,47 @@ def test_init_from_takes_over_architecture_and_all_networks(pictures, tmp_path):
     AutoModel.from_pretrained(tmp_path / "a").save_pretrained(tmp_path / "alone")
     trainer = Trainer(CycleGAN, config(pictures, tmp_path / "c", init_from=str(tmp_path / "alone")))
     assert torch.equal(trainer.networks["generator"].head[1].weight, first["model.safetensors:head.1.weight"])
+
+
+@pytest.mark.parametrize("kind", ["pixel", "multiscale"])
+@pytest.mark.parametrize("method", [CycleGAN, CUT, StyleGram, Pix2Pix])
+def test_other_discriminators_judge_learn_and_are_kept(method, kind, pictures, tmp_path):
+    size = {"crop": 96, "resize": (96, 96), "batch_size": 1} if kind == "multiscale" else {}
+    run = {"discriminator": kind, "max_steps": 12, "lr": 1e-6, "lr_discriminator": 2e-3, "ema": 0, **size}
+    run |= {"lambda_gram": 0, "lambda_content": 0} if method is StyleGram else {}
+    Trainer(method, config(pictures, tmp_path / "a", method, **run)).train()
+    lines = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["discriminator"] < lines[0]["discriminator"]
+    kept = AutoModel.from_pretrained(tmp_path / "a", subfolder="discriminator")
+    assert type(kept).__name__ == {"pixel": "PixelDiscriminator", "multiscale": "MultiScaleDiscriminator"}[kind]
+    again = config(pictures, tmp_path / "b", method, init_from=str(tmp_path / "a"), **run)
+    state = Trainer(method, again).networks["discriminator"].state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in kept.state_dict().items())
+    other = config(pictures, tmp_path / "c", method, init_from=str(tmp_path / "a"), **run | {"discriminator": "patch"})
+    with pytest.raises(OptionError, match=f"has a {type(kept).__name__}, not .*; say --discriminator {kind}"):
+        Trainer(method, other)
+
+
+def test_several_scales_count_alike():
+    """In the losses, with the scales' outputs split into real and fake."""
+    judge = MultiScaleDiscriminator(ndf=2, n_layers=1, n_scales=2)
+    real, fake = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    adversary, noise = Adversary("lsgan", 0, ""), Noise(0, range(2))
+    expected = [
+        0.5 * ((on_real - 1).square().mean() + on_fake.square().mean())
+        for on_real, on_fake in zip(judge(real), judge(fake), strict=True)
+    ]
+    torch.testing.assert_close(adversary.discriminator_loss(judge, real, fake, noise), sum(expected) / 2)
+    fooled = [(on_fake - 1).square().mean() for on_fake in judge(fake)]
+    torch.testing.assert_close(adversary.generator_loss(judge, fake, noise), sum(fooled) / 2)
+
+
+@pytest.mark.parametrize("options", [{"downsample": "blur", "upsample": "bilinear"}, {"upsample": "bilinear"}])
+def test_generators_without_aliasing(options, pictures, tmp_path):
+    """As CUT's own code has them; both ways of CycleGAN."""
+    Trainer(CycleGAN, config(pictures, tmp_path, max_steps=1, **options)).train()
+    for subfolder in ("", "reverse"):
+        assert options.items() <= AutoModel.from_pretrained(tmp_path, subfolder=subfolder).config.to_dict().items()
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)

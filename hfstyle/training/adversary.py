@@ -1,5 +1,7 @@
 """The adversarial part that the methods share: a discriminator's two losses, its memory, its blinkers."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -49,8 +51,15 @@ class Adversary:
         else:
             told = () if styles is None else (styles.repeat(2),)
             outputs = discriminator(diff_augment(torch.cat([real, fakes]), self.diffaugment, noise), *told)
-            on_real, on_fake = outputs[: len(real)], outputs[len(real) :]
+            on_real, on_fake = _split(outputs, len(real))
         return discriminator_loss(on_real, on_fake, self.gan_loss)
+
+
+def _split(outputs: torch.Tensor | list[torch.Tensor], first: int) -> tuple[Any, Any]:
+    """The outputs on the first pictures of a batch and on the others, of each scale if there are several."""
+    if isinstance(outputs, torch.Tensor):
+        return outputs[:first], outputs[first:]
+    return [scale[:first] for scale in outputs], [scale[first:] for scale in outputs]
 
 
 class ImagePool:

@@ -228,6 +228,9 @@ class TranslationConfig(PictureConfig):
     sample_photos: Path | None = None
     """Photos for the samples. Only these and what becomes of them are published with the model, since the pictures of
     --source and --target may not be yours to publish."""
+    discriminator: Literal["patch", "pixel", "multiscale"] = "patch"
+    """What judges by pixels: patches of 70x70 (the papers'), the colour of each pixel alone (Isola et al. 2017, 4.4),
+    or patches of the picture in full, half and quarter size (Wang et al. 2018, "pix2pixHD")."""
     metric: Literal["kid", "content"] = "kid"
     """The step with the lowest is kept in best/. kid: distance between painted photos and the held-back paintings
     (Binkowski et al. 2018), content: between painted photos and photos, lowest for a generator that does nothing; both
@@ -241,6 +244,8 @@ class TranslationConfig(PictureConfig):
     def check(self) -> None:
         super().check()
         self._at_least(0, "lambda_content", "lambda_tradition")
+        if self.discriminator == "multiscale" and self.crop < 96:
+            raise OptionError(f"--discriminator multiscale needs a --crop of at least 96, not {self.crop}")
 
 
 @dataclass(kw_only=True)
@@ -254,8 +259,11 @@ class UnpairedConfig(TranslationConfig):
     norm: Literal["instance", "instance_affine", "instance_blocks"] = "instance"
     """Normalisation of generators: instance is the papers'; instance_blocks, in the residual blocks alone, lets
     through how light and how colourful a picture is, so that nights stay dark."""
-    upsample: Literal["resize", "transpose"] = "resize"
-    """How generators grow back: resize leaves no checkerboard, transpose is the papers'."""
+    downsample: Literal["stride", "blur"] = "stride"
+    """How generators shrink: stride is the papers', blur, after the convolution, leaves no aliasing (CUT's code)."""
+    upsample: Literal["resize", "bilinear", "transpose"] = "resize"
+    """How generators grow back: resize and bilinear, which is softer and what CUT's code does, leave no checkerboard;
+    transpose is the papers'."""
     activation_checkpointing: bool = False
     """Compute the residual blocks once more on the way back instead of keeping what they computed: less memory for
     about a quarter more time, and the same model to the last bit."""
@@ -277,6 +285,7 @@ class StyledConfig(TranslationConfig):
     """The styles, each as NAME=PICTURES, where PICTURES is a folder, a zip, or a data set on the Hub (owner/name)."""
     target: Suppress[None] = None
     pool_size: Suppress[int] = 0
+    discriminator: Suppress[str] = "patch"
 
     @property
     def sources(self) -> dict[str, str]:

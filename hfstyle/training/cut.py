@@ -9,14 +9,13 @@ from accelerate import Accelerator
 from torch import nn
 
 from hfstyle.data.streams import PictureStream
-from hfstyle.discriminators import PatchGANDiscriminator
 from hfstyle.losses import full_precision, patch_nce_loss, total_variation
 from hfstyle.training.adversary import Adversary, init_weights, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.material import unpaired
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
-from hfstyle.training.start import start_discriminator, start_resnet
+from hfstyle.training.start import start_chosen_discriminator, start_resnet
 
 
 @dataclass(kw_only=True)
@@ -57,7 +56,7 @@ class CUT(Method):
         super().__init__(config, accelerator, stream)
         self.lambda_nce = config.lambda_nce if config.lambda_nce is not None else (10.0 if config.fast else 1.0)
         generator = start_resnet(config)
-        discriminator = start_discriminator(PatchGANDiscriminator, config)
+        discriminator = start_chosen_discriminator(config)
         # Its widths are known from the generator's, so unlike the reference's it exists before the first batch.
         projector = init_weights(PatchProjector(generator.encoder_channels))
         self.networks = {

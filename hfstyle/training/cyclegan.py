@@ -10,7 +10,6 @@ from PIL import Image
 from torch import nn
 
 from hfstyle.data.streams import PictureStream
-from hfstyle.discriminators import PatchGANDiscriminator
 from hfstyle.losses import l1_loss, total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
@@ -18,7 +17,7 @@ from hfstyle.training.lanes import Lanes
 from hfstyle.training.material import unpaired
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
-from hfstyle.training.start import start_discriminator, start_resnet, start_reverse_resnet
+from hfstyle.training.start import start_chosen_discriminator, start_resnet, start_reverse_resnet
 
 
 @dataclass(kw_only=True)
@@ -58,9 +57,9 @@ class CycleGAN(Method):
     def __init__(self, config: CycleGANTrainConfig, accelerator: Accelerator, stream: PictureStream):
         super().__init__(config, accelerator, stream)
         generator = start_resnet(config)
-        discriminator = start_discriminator(PatchGANDiscriminator, config)
+        discriminator = start_chosen_discriminator(config)
         reverse_generator = start_reverse_resnet(config, generator.config)
-        reverse_discriminator = start_discriminator(PatchGANDiscriminator, config, "reverse/discriminator")
+        reverse_discriminator = start_chosen_discriminator(config, "reverse/discriminator")
         self.networks = {
             "generator": generator,  # photo -> painting
             "reverse_generator": reverse_generator,  # painting -> photo

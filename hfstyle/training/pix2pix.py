@@ -9,7 +9,6 @@ from torch import nn
 from tyro.conf import Suppress
 
 from hfstyle.data.streams import PictureStream
-from hfstyle.discriminators import PatchGANDiscriminator
 from hfstyle.errors import OptionError
 from hfstyle.generators.unet import Pix2PixGenerator
 from hfstyle.losses import l1_loss, total_variation
@@ -18,7 +17,7 @@ from hfstyle.training.config import TranslationConfig
 from hfstyle.training.material import paired
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
-from hfstyle.training.start import start_discriminator, start_generator
+from hfstyle.training.start import start_chosen_discriminator, start_generator
 
 
 @dataclass(kw_only=True)
@@ -79,7 +78,7 @@ class Pix2Pix(Method):
             Pix2PixGenerator, config, norms=True, ngf=config.ngf, n_downs=config.n_downs, norm=config.norm,
             dropout=config.dropout, upsample=config.upsample,
         )  # fmt: skip
-        discriminator = start_discriminator(PatchGANDiscriminator, config, norms=True, in_channels=6)
+        discriminator = start_chosen_discriminator(config, norms=True, in_channels=6)
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
         self.add_terms(stream)

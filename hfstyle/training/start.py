@@ -5,16 +5,31 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from hfstyle.discriminators import Discriminator, FeatureDiscriminator, StylePatchGANDiscriminator
-from hfstyle.errors import ModelNotFoundError
+from hfstyle.auto import AutoModel
+from hfstyle.discriminators import (
+    Discriminator,
+    FeatureDiscriminator,
+    MultiScaleDiscriminator,
+    PatchGANDiscriminator,
+    PixelDiscriminator,
+    StylePatchGANDiscriminator,
+)
+from hfstyle.errors import ModelNotFoundError, OptionError
 from hfstyle.generators.cyclegan import CycleGANConfig, CycleGANGenerator
 from hfstyle.generators.stylebank import StyleBankGenerator
 from hfstyle.hub import PreTrainedModel
 from hfstyle.training.adversary import init_weights
-from hfstyle.training.config import PictureConfig, StyledConfig, UnpairedConfig
+from hfstyle.training.config import PictureConfig, StyledConfig, TranslationConfig, UnpairedConfig
 
 MARGIN = 16
 """Of new generators of whole pictures, see `CycleGANConfig.margin`: as wide as the lines that were seen."""
+
+DISCRIMINATORS: dict[str, type[Discriminator]] = {
+    "patch": PatchGANDiscriminator,
+    "pixel": PixelDiscriminator,
+    "multiscale": MultiScaleDiscriminator,
+}
+"""What `--discriminator` means."""
 
 FEATURE_DISCRIMINATOR = "discriminator/features"
 """Where the discriminator of features lies in a model's folder."""
@@ -38,8 +53,9 @@ def start_resnet(config: UnpairedConfig) -> CycleGANGenerator:
     """The generator of the methods without pairs."""
     c = config
     generator = start_generator(
-        CycleGANGenerator, c, ngf=c.ngf, n_blocks=c.n_blocks, norm=c.norm, upsample=c.upsample, margin=MARGIN
-    )
+        CycleGANGenerator, c, ngf=c.ngf, n_blocks=c.n_blocks, norm=c.norm, downsample=c.downsample,
+        upsample=c.upsample, margin=MARGIN,
+    )  # fmt: skip
     if c.init_from is None:
         _keep_the_scale(generator)
     generator.set_activation_checkpointing(c.activation_checkpointing)
@@ -76,13 +92,29 @@ def start_discriminator(
     norms: bool = False,
     **options: Any,
 ) -> Discriminator:
-    """A discriminator where it was kept, in `subfolder` of the model, else a fresh one."""
-    discriminator = _kept(cls, config, subfolder)
+    """A discriminator where it was kept, in `subfolder` of the model, else a fresh one.
+
+    Raises:
+        OptionError: One was kept that is of another class.
+    """
+    discriminator = _kept(AutoModel, config, subfolder)
     if discriminator is None:
         return init_weights(cls(ndf=config.ndf, gan_loss=config.gan_loss, **options), norms)
+    if type(discriminator) is not cls:
+        known = {kind.__name__: name for name, kind in DISCRIMINATORS.items()}
+        kept = type(discriminator).__name__
+        hint = f"; say --discriminator {known[kept]}" if kept in known else ""
+        raise OptionError(f"{config.init_from} has a {kept}, not a {cls.__name__}{hint}")
     # By this, `score` knows what the outputs mean; the loss may be another than the model was trained with.
     discriminator.config = dataclasses.replace(discriminator.config, gan_loss=config.gan_loss)
     return discriminator
+
+
+def start_chosen_discriminator(
+    config: TranslationConfig, subfolder: str = "discriminator", norms: bool = False, **options: Any
+) -> Discriminator:
+    """The discriminator that `--discriminator` asks for. See `start_discriminator`."""
+    return start_discriminator(DISCRIMINATORS[config.discriminator], config, subfolder, norms, **options)
 
 
 def start_bank(config: StyledConfig) -> StyleBankGenerator:
@@ -133,7 +165,7 @@ def _with_rows_of(fresh: Model, kept: Model, table: str) -> Model:
     return fresh
 
 
-def _kept(cls: type[Model], config: PictureConfig, subfolder: str) -> Model | None:
+def _kept(cls: type[Model] | type[AutoModel], config: PictureConfig, subfolder: str) -> Model | None:
     if config.init_from is None:
         return None
     try:

@@ -11,14 +11,13 @@ import torch
 from accelerate import Accelerator
 
 from hfstyle.data.streams import PictureStream
-from hfstyle.discriminators import PatchGANDiscriminator
 from hfstyle.losses import total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.material import unpaired
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
-from hfstyle.training.start import start_discriminator, start_resnet
+from hfstyle.training.start import start_chosen_discriminator, start_resnet
 
 
 @dataclass(kw_only=True)
@@ -54,7 +53,7 @@ class StyleGram(Method):
     def __init__(self, config: StyleGramTrainConfig, accelerator: Accelerator, stream: PictureStream):
         super().__init__(config, accelerator, stream)
         generator = start_resnet(config)
-        discriminator = start_discriminator(PatchGANDiscriminator, config)
+        discriminator = start_chosen_discriminator(config)
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
         self.add_terms(stream)
