@@ -19,9 +19,11 @@ from hfstyle.generators.dcgan import DCGANGenerator
 from hfstyle.generators.fast_style import FastStyleGenerator
 from hfstyle.generators.stylebank import StyleBankGenerator
 from hfstyle.generators.unet import Pix2PixGenerator
-from hfstyle.hub import CLASS_KEY, CONFIG_NAME, STYLE_NAME, ModelFiles, PreTrainedModel
-from hfstyle.styles import Blend, Style, StyledModel, StylePainter
-from hfstyle.stylize import ImageToImageModel
+from hfstyle.hub import CLASS_KEY, PreTrainedModel
+from hfstyle.image_to_image import ImageToImageModel
+from hfstyle.repo import CONFIG_NAME, STYLE_NAME, ModelFiles
+from hfstyle.styles import Style, StyledModel, StylePainter
+from hfstyle.stylize import Blend
 
 MODEL_CLASSES: dict[str, type[PreTrainedModel]] = {
     cls.__name__: cls

@@ -788,7 +788,8 @@ def _facts(name: str) -> dict[str, Any]:
     from huggingface_hub import ModelCard
 
     from hfstyle.auto import model_class, own_style
-    from hfstyle.hub import CONFIG_NAME, VERSION_KEY, ModelFiles
+    from hfstyle.hub import VERSION_KEY
+    from hfstyle.repo import CONFIG_NAME, ModelFiles
     from hfstyle.styles import Style, StyledModel
 
     if own_style(name):

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-import torch
 from PIL import Image, ImageCms, ImageDraw, ImageFont, ImageOps, ImageSequence, UnidentifiedImageError
 
 from hfstyle.errors import ImageError, OptionError
@@ -246,20 +245,26 @@ def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return Image.composite(image.convert("RGB"), paper, alpha.point(lambda value: 255 if value else 0)), alpha
 
 
-def to_tensor(image: Image.Image, channels: int = 3) -> torch.Tensor:
+def to_array(image: Image.Image, channels: int = 3) -> np.ndarray:
     """An image as float32 of shape (channels, height, width) in [-1, 1]; `channels` is 1 (grey) or 3 (RGB)."""
     if channels not in (1, 3):
         raise OptionError(f"a picture has 1 or 3 channels; this network takes {channels}")
-    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"), dtype=np.float32)
-    return torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1).contiguous() / 127.5 - 1
+    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    planes = pixels.reshape(*pixels.shape[:2], channels).transpose(2, 0, 1).astype(np.float32, order="C")
+    planes /= 127.5
+    planes -= 1
+    return planes
 
 
-def to_image(tensor: torch.Tensor) -> Image.Image:
-    """The inverse of `to_tensor`: (1 or 3, height, width) in [-1, 1], clipped and rounded, to an RGB image."""
-    if tensor.shape[0] not in (1, 3):
-        raise OptionError(f"a picture has 1 or 3 channels; this network makes {tensor.shape[0]}")
-    pixels = ((tensor.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu()
-    return Image.fromarray(pixels.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
+def from_array(array: np.ndarray) -> Image.Image:
+    """The inverse of `to_array`: (1 or 3, height, width) in [-1, 1], clipped and rounded, to an RGB image."""
+    if array.shape[0] not in (1, 3):
+        raise OptionError(f"a picture has 1 or 3 channels; this network makes {array.shape[0]}")
+    planes = np.clip(array, -1, 1)
+    planes += 1
+    planes *= 127.5
+    pixels = np.rint(planes, out=planes).astype(np.uint8).transpose(1, 2, 0)
+    return Image.fromarray(np.ascontiguousarray(pixels.repeat(3, 2) if pixels.shape[2] == 1 else pixels))
 
 
 def keep_color(painting: Image.Image, photo: Image.Image) -> Image.Image:

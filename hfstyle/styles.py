@@ -7,7 +7,6 @@ the fingerprint of the network that the numbers belong to, and texts about the s
 import dataclasses
 import hashlib
 import json
-import math
 import os
 import re
 import tempfile
@@ -17,16 +16,17 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize_safetensors
 from torch import nn
 
 from hfstyle.card import Card
-from hfstyle.errors import OptionError, WeightsError, some
-from hfstyle.hub import CARD_NAME, FLOATS, REPO_ID, STYLE_NAME, ModelFiles, push_folder, wrong_name
-from hfstyle.images import ImageSource, add_difference, write_whole
-from hfstyle.stylize import ImageToImageModel
+from hfstyle.errors import OptionError, WeightsError
+from hfstyle.hub import FLOATS, wrong_name
+from hfstyle.image_to_image import ImageToImageModel
+from hfstyle.images import ImageSource, write_whole
+from hfstyle.repo import CARD_NAME, REPO_ID, STYLE_NAME, ModelFiles, push_folder
+from hfstyle.stylize import Blend, StyledStylizer, blend_shares, place_of
 
 HEADER = "hfstyle.style"
 """The entry of the safetensors header that describes a style."""
@@ -35,9 +35,6 @@ MAX_STYLE_BYTES = 4 * 2**20
 """Enough for the numbers of the largest network that a config allows."""
 MAX_TEXTS = 32
 MAX_TEXT_LENGTH = 4000
-
-Blend = str | Mapping[str, float]
-"""A style's name, or several with their weights: `{"ukiyoe": 0.6, "monet": 0.4}`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +218,7 @@ def _fields(header: str) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if key != "format"}
 
 
-class StyledModel(ImageToImageModel):
+class StyledModel(StyledStylizer, ImageToImageModel):
     """A network that paints in many styles: a shared part, and a vector of numbers for each.
 
     A subclass builds its layers, calls `_begin_styles`, and takes the numbers as the second argument of `forward`:
@@ -241,38 +238,6 @@ class StyledModel(ImageToImageModel):
     def _begin_styles(self, n_numbers: int) -> None:
         self.numbers = nn.Parameter(0.002 * torch.randn(len(self.styles), n_numbers))
         self.origin = nn.Parameter(torch.zeros(n_numbers))
-
-    # ---- painting ----
-    def stylize(
-        self,
-        image: ImageSource | Sequence[ImageSource],
-        style: Blend,
-        strength: float = 1.0,
-        preserve_color: bool = False,
-        max_pixels: int = 4_000_000,
-    ) -> Any:
-        """Turn a photo into a painting of the same size. See `ImageToImageModel.stylize`.
-
-        Args:
-            image: A picture or a list of pictures.
-            style: The name of a style, or a blend.
-            strength: 0 gives the photo back, 1 the painting. Between them the network paints with `strength` times
-                the style's numbers, and (1 - strength) of what it would change without a style is put back.
-            preserve_color: Keep the photo's colours.
-            max_pixels: The most that the network sees.
-
-        Raises:
-            ImageError: A picture cannot be read.
-            OptionError: There is no such style, or another argument is outside its range.
-        """
-        return self._stylize(image, strength, preserve_color, max_pixels, self.numbers_of(style)[None])
-
-    def _paint(self, photo: Image.Image, small: Image.Image, strength: float, numbers: torch.Tensor) -> Image.Image:
-        paint = super()._paint
-        if strength == 1.0:
-            return paint(photo, small, 1.0, numbers)
-        painting = paint(photo, small, 1.0, strength * numbers)
-        return add_difference(painting, photo, paint(photo, small, 1.0), 1 - strength)
 
     def painter(self, style: Blend) -> "StylePainter":
         """What paints in one style, or one blend, and is used like a generator that has but one.
@@ -311,26 +276,9 @@ class StyledModel(ImageToImageModel):
         return digest.hexdigest()
 
     def numbers_of(self, style: Blend) -> torch.Tensor:
-        """The numbers of a style, or of a blend: the mean, by the weights given.
-
-        Returns:
-            (n_numbers,), without gradient.
-
-        Raises:
-            OptionError: There is no such style, or a weight is no number from 0, or all are 0.
-        """
-        blend = {style: 1.0} if isinstance(style, str) else style
-        if not isinstance(blend, Mapping) or not blend:
-            raise OptionError(f"a style is a name, or names with weights, not {style!r:.80}")
-        for weight in blend.values():
-            if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
-                raise OptionError(f"a weight in a blend is a number from 0, not {weight!r:.40}")
-        rows = [self._index(name) for name in blend]
-        weights = torch.tensor(list(blend.values()), dtype=torch.float64)
-        if not weights.sum() > 0:
-            raise OptionError("a blend needs a weight above 0")
-        weights = (weights / weights.sum()).to(self.numbers)
-        return weights @ self.numbers.detach()[rows]
+        """See `StyledStylizer.numbers_of`. Of shape (n_numbers,), without gradient."""
+        places, shares = zip(*blend_shares(style, self.styles), strict=True)
+        return torch.tensor(shares, dtype=torch.float64).to(self.numbers) @ self.numbers.detach()[list(places)]
 
     def add_style(self, name: str, numbers: torch.Tensor | Sequence[float]) -> None:
         """Add a style. The others stay as they are.
@@ -354,7 +302,7 @@ class StyledModel(ImageToImageModel):
         Raises:
             OptionError: There is none of that name.
         """
-        kept = [row for row in range(len(self.styles)) if row != self._index(name)]
+        kept = [row for row in range(len(self.styles)) if row != place_of(name, self.styles)]
         self._set_styles(tuple(self.styles[row] for row in kept), self.numbers.detach()[kept])
 
     def rename_style(self, old: str, new: str) -> None:
@@ -363,7 +311,7 @@ class StyledModel(ImageToImageModel):
         Raises:
             OptionError: There is none of the old name, or the new one is none or taken.
         """
-        row = self._index(old)
+        row = place_of(old, self.styles)
         if new != old:
             self._check_new(new)
         styles = (*self.styles[:row], new, *self.styles[row + 1 :])
@@ -375,7 +323,7 @@ class StyledModel(ImageToImageModel):
         Raises:
             OptionError: There is no such style.
         """
-        return Style(name, self.numbers[self._index(name)].clone(), self.fingerprint, about)
+        return Style(name, self.numbers[place_of(name, self.styles)].clone(), self.fingerprint, about)
 
     def save_style(self, name: str, path: str | os.PathLike, **about: str) -> None:
         """Write a style into a file of some kilobytes. See `style` and `Style.save`."""
@@ -407,11 +355,6 @@ class StyledModel(ImageToImageModel):
         name = style.name if name is None else name
         self.add_style(name, style.numbers)
         return name
-
-    def _index(self, name: str) -> int:
-        if name not in self.styles:
-            raise OptionError(f"there is no style {name!r:.100} here; there are: {some(self.styles, 24) or 'none'}")
-        return self.styles.index(name)
 
     def _check_new(self, name: str) -> None:
         if wrong := wrong_name(name):

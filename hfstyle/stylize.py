@@ -1,28 +1,28 @@
-"""How a picture of any size goes through any image-to-image network. Knows no model by name."""
+"""How a picture of any size goes through any network that paints. Knows no model by name, and needs no torch."""
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-import torch.nn.functional as F
 from PIL import Image
 
-from hfstyle.errors import OptionError
-from hfstyle.hub import PreTrainedModel
-from hfstyle.images import ImageSource, keep_color, read_image, split_alpha, to_image, to_tensor
+from hfstyle.errors import OptionError, some
+from hfstyle.images import ImageSource, add_difference, keep_color, read_image, split_alpha
+
+Blend = str | Mapping[str, float]
+"""A style's name, or several with their weights: `{"ukiyoe": 0.6, "monet": 0.4}`."""
 
 
-class ImageToImageModel(PreTrainedModel):
-    """A network from pictures in [-1, 1] to pictures in [-1, 1], and all that a user needs to never see a tensor."""
-
-    pipeline_tag = "image-to-image"
+class Stylizer:
+    """What paints photos. A subclass says in `_paint_pixels` how."""
 
     size_multiple: int = 1
     """Height and width that the network takes without cropping are multiples of this."""
     min_size: int = 1
     """The smallest height and width that the network takes."""
+    margin: int = 0
+    """Pixels that are added on each side, and cut away again."""
 
     def stylize(
         self,
@@ -55,7 +55,7 @@ class ImageToImageModel(PreTrainedModel):
         strength: float,
         preserve_color: bool,
         max_pixels: int,
-        *conditions: torch.Tensor,
+        *conditions: Any,
     ) -> Any:
         """See `stylize`; `conditions` is what the network takes besides the picture."""
         if not 0.0 <= strength <= 1.0:
@@ -76,38 +76,105 @@ class ImageToImageModel(PreTrainedModel):
         painting.info["stylized_size"] = small.size
         return painting
 
-    def _paint(
-        self, photo: Image.Image, small: Image.Image, strength: float, *conditions: torch.Tensor
-    ) -> Image.Image:
+    def _paint(self, photo: Image.Image, small: Image.Image, strength: float, *conditions: Any) -> Image.Image:
         """The painting of `photo`, of the same size, for which the network sees its copy `small`."""
-        pixels = to_tensor(small, getattr(self.config, "in_channels", 3))
-        pixels = pixels.unsqueeze(0).to(self.device, self.dtype)
-        painting = to_image(self.forward_any_size(pixels, *conditions)[0])
+        painting = self._paint_pixels(small, *conditions)
         if painting.size != photo.size:
             painting = painting.resize(photo.size, Image.Resampling.LANCZOS)
         return Image.blend(photo, painting, strength) if strength < 1.0 else painting
 
-    @torch.inference_mode()
-    def forward_any_size(self, pixels: torch.Tensor, *conditions: torch.Tensor) -> torch.Tensor:
-        """The network applied to (batch, channels, height, width) of any height and width from 1.
+    def _paint_pixels(self, image: Image.Image, *conditions: Any) -> Image.Image:
+        """What the network makes of an RGB picture, of the same size."""
+        raise NotImplementedError
 
-        The margin, and what is missing to a size that the network takes, is mirrored (or, in tiny pictures, repeated)
-        on all sides and cut away again, so that the result neither shifts nor shrinks. `conditions` are what `forward`
-        takes besides the pictures.
-        """
-        height, width = pixels.shape[-2:]
-        missing = [self._padding(size) for size in (height, width)]
-        top, left = missing[0] // 2, missing[1] // 2
-        padding = (left, missing[1] - left, top, missing[0] - top)
-        # Mirroring needs more pixels than it adds; float16 has no such kernel on a CPU, so only pad where needed.
-        mode = "reflect" if max(padding[:2]) < width and max(padding[2:]) < height else "replicate"
-        padded = F.pad(pixels, padding, mode=mode) if any(padding) else pixels
-        return self(padded, *conditions)[..., top : top + height, left : left + width]
+    def padding(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int], bool]:
+        """Pixels to add (top and bottom, left and right) to a picture, and whether they can mirror it, which needs
+        more pixels than it adds; where they cannot, its border is repeated."""
+        sides = [self._missing(size) for size in (height, width)]
+        split = [(missing // 2, missing - missing // 2) for missing in sides]
+        mirrored = all(max(both) < size for both, size in zip(split, (height, width), strict=True))
+        return split[0], split[1], mirrored
 
-    def _padding(self, size: int) -> int:
+    def _missing(self, size: int) -> int:
         """Pixels to add to a height or width."""
-        least = max(size + 2 * getattr(self.config, "margin", 0), self.min_size)
+        least = max(size + 2 * self.margin, self.min_size)
         return math.ceil(least / self.size_multiple) * self.size_multiple - size
+
+
+class StyledStylizer(Stylizer):
+    """What paints photos in many styles. A subclass has `styles` and `numbers_of`."""
+
+    styles: tuple[str, ...]
+    """Names of the styles."""
+
+    def numbers_of(self, style: Blend) -> Any:
+        """The numbers of a style, or of a blend: the mean, by the weights given.
+
+        Raises:
+            OptionError: There is no such style, or a weight is no number from 0, or all are 0.
+        """
+        raise NotImplementedError
+
+    def stylize(
+        self,
+        image: ImageSource | Sequence[ImageSource],
+        style: Blend,
+        strength: float = 1.0,
+        preserve_color: bool = False,
+        max_pixels: int = 4_000_000,
+    ) -> Any:
+        """Turn a photo into a painting of the same size. See `Stylizer.stylize`.
+
+        Args:
+            image: A picture or a list of pictures.
+            style: The name of a style, or a blend.
+            strength: 0 gives the photo back, 1 the painting. Between them the network paints with `strength` times
+                the style's numbers, and (1 - strength) of what it would change without a style is put back.
+            preserve_color: Keep the photo's colours.
+            max_pixels: The most that the network sees.
+
+        Raises:
+            ImageError: A picture cannot be read.
+            OptionError: There is no such style, or another argument is outside its range.
+        """
+        return self._stylize(image, strength, preserve_color, max_pixels, self.numbers_of(style)[None])
+
+    def _paint(self, photo: Image.Image, small: Image.Image, strength: float, numbers: Any) -> Image.Image:
+        paint = super()._paint
+        if strength == 1.0:
+            return paint(photo, small, 1.0, numbers)
+        painting = paint(photo, small, 1.0, strength * numbers)
+        return add_difference(painting, photo, paint(photo, small, 1.0, 0 * numbers), 1 - strength)
+
+
+def blend_shares(style: Blend, styles: Sequence[str]) -> list[tuple[int, float]]:
+    """Places in `styles` of those that a blend names, each with its share of the whole.
+
+    Raises:
+        OptionError: See `StyledStylizer.numbers_of`.
+    """
+    blend = {style: 1.0} if isinstance(style, str) else style
+    if not isinstance(blend, Mapping) or not blend:
+        raise OptionError(f"a style is a name, or names with weights, not {style!r:.80}")
+    for weight in blend.values():
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
+            raise OptionError(f"a weight in a blend is a number from 0, not {weight!r:.40}")
+    places = [place_of(name, styles) for name in blend]
+    total = math.fsum(blend.values())
+    if not total > 0:
+        raise OptionError("a blend needs a weight above 0")
+    return [(place, weight / total) for place, weight in zip(places, blend.values(), strict=True)]
+
+
+def place_of(name: str, styles: Sequence[str]) -> int:
+    """Where a style stands among others.
+
+    Raises:
+        OptionError: It does not.
+    """
+    if name not in styles:
+        raise OptionError(f"there is no style {name!r:.100} here; there are: {some(styles, 24) or 'none'}")
+    return styles.index(name)
 
 
 def fit_pixels(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:

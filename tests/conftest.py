@@ -99,6 +99,6 @@ def assets(tmp_path_factory, monkeypatch):
         torch.manual_seed(seed)
         CycleGANGenerator(ngf=4, n_blocks=1).save_pretrained(folder / name)
     tiny().save_pretrained(folder / "bank")
-    for module in ("assets", "hub", "auto"):
+    for module in ("assets", "repo", "auto"):
         monkeypatch.setattr(f"hfstyle.{module}.ASSETS", folder)
     return folder

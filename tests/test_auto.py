@@ -11,7 +11,7 @@ from test_stylebank import tiny
 from hfstyle import AutoModel, CycleGANGenerator, DCGANGenerator, PatchGANDiscriminator, bundled_styles, load_painter
 from hfstyle.auto import bundled_painter, read_blend
 from hfstyle.errors import HfstyleError, ModelNotFoundError, OptionError, WeightsError
-from hfstyle.hub import STYLE_NAME
+from hfstyle.repo import STYLE_NAME
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the client's own, on uploads
 

@@ -18,7 +18,7 @@ from local_hub import CutBody, GarbageJson, LongBody, Meanwhile, Status
 
 from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator
 from hfstyle.errors import ConfigError, HfstyleError, HubError, ModelNotFoundError, OptionError, WeightsError
-from hfstyle.hub import push_folder
+from hfstyle.repo import push_folder
 
 ALICE = "hf_alice"
 BOB = "hf_bob"

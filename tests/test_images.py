@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 
 from hfstyle import images
 from hfstyle.errors import ImageError
+from hfstyle.image_to_image import to_image, to_tensor
 from hfstyle.images import (
     contact_sheet,
     keep_color,
@@ -18,8 +19,6 @@ from hfstyle.images import (
     read_image,
     save_image,
     split_alpha,
-    to_image,
-    to_tensor,
     write_whole,
 )
 

@@ -20,7 +20,8 @@ from hfstyle.auto import MODEL_CLASSES
 from hfstyle.discriminators import FeatureDiscriminator, StylePatchGANDiscriminator
 from hfstyle.errors import ConfigError, HfstyleError, ModelNotFoundError, OptionError, WeightsError
 from hfstyle.features import VGG16Features
-from hfstyle.hub import CONFIG_NAME, MAX_NAMES, WEIGHTS_NAME
+from hfstyle.hub import MAX_NAMES
+from hfstyle.repo import CONFIG_NAME, WEIGHTS_NAME
 from hfstyle.styles import StyledModel
 
 # Of each class, a small model and the largest that its config allows.

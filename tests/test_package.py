@@ -72,19 +72,17 @@ def test_imports_run_downwards():
     floors = ["cli", "studio", "training", "evaluation", "auto", "conversion", "discriminators", "generators"]
     floors += [
         "styles",
+        "image_to_image",
         "stylize",
         "features",
         "winograd",
         "losses",
         "data",
         "hub",
-        "card",
-        "traditions",
         "images",
-        "machine",
-        "arguments",
+        "repo",
     ]
-    floors += ["errors", "assets"]
+    floors += ["card", "traditions", "machine", "arguments", "errors", "assets"]
     for path in sorted((ROOT / "hfstyle").rglob("*.py")):
         room = path.relative_to(ROOT / "hfstyle").parts[0].removesuffix(".py")
         if room in ("__init__", "__main__"):

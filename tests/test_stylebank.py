@@ -12,8 +12,9 @@ from test_images import gradient
 from hfstyle import AutoModel, StyleBankGenerator
 from hfstyle.errors import ConfigError, OptionError
 from hfstyle.generators.stylebank import EPS, GAIN
-from hfstyle.hub import CONFIG_NAME, MAX_CONFIG_BYTES, MAX_NAMES, wrong_name
-from hfstyle.images import to_image, to_tensor
+from hfstyle.hub import MAX_NAMES, wrong_name
+from hfstyle.image_to_image import to_image, to_tensor
+from hfstyle.repo import CONFIG_NAME, MAX_CONFIG_BYTES
 
 
 def tiny(**options) -> StyleBankGenerator:

@@ -18,7 +18,7 @@ from test_stylebank import tiny
 
 from hfstyle import AutoModel, Style
 from hfstyle.errors import HubError, ModelNotFoundError, OptionError, WeightsError
-from hfstyle.hub import STYLE_NAME
+from hfstyle.repo import STYLE_NAME
 from hfstyle.styles import FORMAT, HEADER, MAX_STYLE_BYTES
 
 REPO = "alice/dusk"
@@ -336,7 +336,7 @@ def test_a_stranger_s_repo_with_something_else(bank, hub, tmp_path):
 
 def test_a_style_beside_a_model_goes_with_it(bank, hub, file):
     """Whoever pushes a bank with a style of its own beside it means both."""
-    from hfstyle.hub import push_folder
+    from hfstyle.repo import push_folder
 
     bank.save_pretrained(file.parent)
     file.rename(file.parent / STYLE_NAME)

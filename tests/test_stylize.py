@@ -14,9 +14,9 @@ from hfstyle import CycleGANGenerator
 from hfstyle.auto import MODEL_CLASSES
 from hfstyle.errors import ImageError, OptionError
 from hfstyle.hub import ModelConfig
-from hfstyle.images import to_tensor
+from hfstyle.image_to_image import ImageToImageModel, to_tensor
 from hfstyle.styles import StyledModel, StylePainter
-from hfstyle.stylize import ImageToImageModel, fit_pixels
+from hfstyle.stylize import fit_pixels
 
 GENERATORS = sorted(name for name, cls in MODEL_CLASSES.items() if issubclass(cls, ImageToImageModel))
 

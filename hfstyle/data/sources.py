@@ -22,8 +22,8 @@ from tqdm import tqdm
 from tqdm.contrib.concurrent import thread_map
 
 from hfstyle.errors import DataError, ImageError, MissingExtraError, ModelNotFoundError
-from hfstyle.hub import REPO_ID, clean_token, one_sentence
 from hfstyle.images import MAX_FILE_BYTES, SUFFIXES, list_images
+from hfstyle.repo import REPO_ID, clean_token, one_sentence
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from hfstyle.errors import OptionError
 from hfstyle.generators.layers import Blur2d, InstanceNorm2d, NarrowConv2d, ReflectionPad2d, UpsampleConv2d
 from hfstyle.hub import ModelConfig, ranged
-from hfstyle.stylize import ImageToImageModel
+from hfstyle.image_to_image import ImageToImageModel
 from hfstyle.winograd import WinogradConv2d
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from hfstyle.generators.layers import InstanceNorm2d, NarrowConv2d, ReflectionPad2d, UpsampleConv2d
 from hfstyle.hub import ModelConfig, ranged
-from hfstyle.stylize import ImageToImageModel
+from hfstyle.image_to_image import ImageToImageModel
 from hfstyle.winograd import WinogradConv2d
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from hfstyle.errors import OptionError
 from hfstyle.generators.layers import grow
 from hfstyle.hub import ModelConfig, ranged
-from hfstyle.stylize import ImageToImageModel
+from hfstyle.image_to_image import ImageToImageModel
 
 
 @dataclass(frozen=True)

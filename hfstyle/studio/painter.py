@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from hfstyle.evaluation.culture import Step
     from hfstyle.hub import PreTrainedModel
-    from hfstyle.styles import Blend, StylePainter
-    from hfstyle.stylize import ImageToImageModel
+    from hfstyle.image_to_image import ImageToImageModel
+    from hfstyle.styles import StylePainter
+    from hfstyle.stylize import Blend
 
 T = TypeVar("T")
 

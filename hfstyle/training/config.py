@@ -9,7 +9,7 @@ from typing import Any, Literal
 from tyro.conf import Suppress
 
 from hfstyle.errors import OptionError
-from hfstyle.hub import REPO_ID
+from hfstyle.repo import REPO_ID
 from hfstyle.training.diffaugment import check_policy
 
 

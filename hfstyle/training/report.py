@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hfstyle.card import Card, model_code
-from hfstyle.hub import REPO_ID
 from hfstyle.images import write_whole
+from hfstyle.repo import REPO_ID
 from hfstyle.training.config import PictureConfig
 from hfstyle.training.material import Material
 from hfstyle.training.method import Method

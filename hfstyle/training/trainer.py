@@ -22,9 +22,9 @@ from tqdm import tqdm
 
 from hfstyle.data.streams import StepSampler
 from hfstyle.errors import CheckpointError, DataError, HfstyleError, ImageError, OptionError
-from hfstyle.hub import create_repo, push_folder
 from hfstyle.images import contact_sheet, save_image, write_whole
 from hfstyle.machine import cores, peak_memory
+from hfstyle.repo import create_repo, push_folder
 from hfstyle.training.checkpoints import (
     BEST_NAME,
     STATE_NAME,

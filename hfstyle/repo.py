@@ -1,0 +1,307 @@
+"""The files of a model, wherever they are: a folder, a bundled model, or a repository on the Hugging Face Hub.
+
+Nothing here needs torch. Whatever the Hub answers, what goes wrong is one sentence.
+"""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import errors as hub_errors
+
+from hfstyle import __version__
+from hfstyle.assets import ASSETS, bundled_models
+from hfstyle.errors import ConfigError, HubError, ModelNotFoundError, OptionError
+
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+CARD_NAME = "README.md"
+STYLE_NAME = "style.safetensors"
+"""The file of a style on its own, see `hfstyle.styles`."""
+MAX_CONFIG_BYTES = 2**20
+PUBLISHED = (CARD_NAME, CONFIG_NAME, "model*.safetensors", STYLE_NAME, "samples.jpg", "metrics.jsonl", "curves.png")
+"""What `push_folder` uploads."""
+
+REPO_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*")
+SNAPSHOT = re.compile(r"/snapshots/([0-9a-f]{40})/")
+
+
+class ModelFiles:
+    """The files of one model, wherever they are: a folder, a bundled model or a Hub repository."""
+
+    def __init__(
+        self,
+        name_or_path: str | os.PathLike,
+        revision: str | None = None,
+        subfolder: str = "",
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+    ):
+        self.name = os.fspath(name_or_path)
+        self.subfolder = check_subfolder(subfolder)
+        self.folder = _find_folder(self.name)
+        self.revision = revision
+        self._config: dict[str, Any] | None = None
+        self.download_options = {
+            "revision": revision,
+            "token": clean_token(token),
+            "cache_dir": cache_dir,
+            "local_files_only": local_files_only,
+            "force_download": force_download,
+        }
+
+    def describe(self, file: str) -> str:
+        """How an error names one of the files."""
+        return f"{file} of {'/'.join(filter(None, (self.name, self.subfolder)))}"
+
+    def path(self, file: str) -> Path:
+        """The path of a file on this machine, downloaded where needed."""
+        if self.folder is not None:
+            path = self.folder / self.subfolder / file
+            if not path.is_file():
+                raise ModelNotFoundError(f"{path.parent} is not a model: it has no {file}")
+            return path
+        with one_sentence(self.name, revision=self.revision, file="/".join(filter(None, (self.subfolder, file)))):
+            path = Path(
+                hf_hub_download(
+                    self.name,
+                    file,
+                    subfolder=self.subfolder or None,
+                    library_name="hfstyle",
+                    library_version=__version__,
+                    **self.download_options,
+                )
+            )
+        # From here on this very commit: somebody may push between the config and the weights.
+        if commit := SNAPSHOT.search(path.as_posix()):
+            self.download_options["revision"] = commit[1]
+        return path
+
+    def config(self) -> dict[str, Any]:
+        """The contents of `config.json`, read once."""
+        if self._config is None:
+            self._config = self._read_config()
+        return self._config
+
+    def _read_config(self) -> dict[str, Any]:
+        path = self.path(CONFIG_NAME)
+        try:
+            if path.stat().st_size > MAX_CONFIG_BYTES:
+                raise ConfigError(f"{self.describe(CONFIG_NAME)} is larger than {MAX_CONFIG_BYTES // 2**20} MB")
+            config = json.loads(path.read_text("utf-8"))
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, ConfigError):
+                raise
+            raise ConfigError(f"{self.describe(CONFIG_NAME)} is not valid JSON") from error
+        if not isinstance(config, dict):
+            raise ConfigError(f"{self.describe(CONFIG_NAME)} must be a JSON object, not {type(config).__name__}")
+        return config
+
+    def card(self) -> str | None:
+        """The text of the model card, or None where there is none."""
+        try:
+            return self.path(CARD_NAME).read_text("utf-8", errors="replace")
+        except (ModelNotFoundError, HubError):  # offline, a card that nobody asked for before is not in the cache
+            return None
+
+
+def push_folder(
+    folder: str | os.PathLike,
+    repo_id: str,
+    *,
+    private: bool | None = None,
+    commit_message: str | None = None,
+    revision: str | None = None,
+    subfolders: Sequence[str] = ("", "discriminator", "discriminator/features", "reverse", "reverse/discriminator"),
+    keep_card: bool = False,
+    create_pr: bool = False,
+    token: str | bool | None = None,
+) -> str:
+    """Upload a saved model in one commit: what `PUBLISHED` names in `subfolders`. See `PreTrainedModel.push_to_hub`.
+
+    All else stays behind: training checkpoints, the copy of an earlier step in `best/`, the sheets in `samples/`,
+    which show the training pictures, `options.json` with paths of this machine, and whatever of the user's lies beside
+    the model.
+    """
+    if create_pr and revision is not None:
+        raise OptionError(f"a pull request to {repo_id} is made from main: give create_pr or revision, not both")
+    api = create_repo(repo_id, private=private, token=token)
+    with one_sentence(repo_id, revision=revision):
+        if revision is not None and not revision.startswith("refs/"):  # refs/pr/1 is there or cannot be made
+            api.create_branch(repo_id, branch=revision, exist_ok=True)
+        ignore = [CARD_NAME] if keep_card and api.file_exists(repo_id, CARD_NAME, revision=revision) else []
+        commit = api.upload_folder(
+            repo_id=repo_id,
+            folder_path=folder,
+            commit_message=commit_message,
+            revision=revision,
+            create_pr=create_pr,
+            allow_patterns=[
+                path.relative_to(folder).as_posix()
+                for subfolder in subfolders
+                for path in Path(folder, subfolder).glob("*")
+                if path.is_file() and any(path.match(name) for name in PUBLISHED)
+            ],
+            ignore_patterns=ignore,
+        )
+    return commit.pr_url or commit.commit_url
+
+
+def create_repo(repo_id: str, *, private: bool | None = None, token: str | bool | None = None) -> HfApi:
+    """Make a repository where it is missing; returns the client for what is done with it next."""
+    if not REPO_ID.fullmatch(repo_id):
+        raise OptionError(f"a Hub repository is written owner/name, not {repo_id!r:.100}")
+    api = HfApi(token=clean_token(token), library_name="hfstyle", library_version=__version__)
+    with one_sentence(repo_id):
+        api.create_repo(repo_id, private=private, exist_ok=True)
+    return api
+
+
+def _find_folder(name: str) -> Path | None:
+    """The folder that `name` means, or None where it means a Hub repository."""
+    folder = Path(os.path.expanduser(name))
+    # Pictures in a folder called "ukiyoe" do not hide the bundled style. (os.path takes any text for a path.)
+    if os.path.isdir(folder) and (name not in bundled_models() or (folder / CONFIG_NAME).is_file()):
+        return folder
+    if os.path.isfile(name):
+        raise ModelNotFoundError(
+            f"{name} is a file; a model is a folder with {CONFIG_NAME} and {WEIGHTS_NAME} (hfstyle convert makes one "
+            "of another project's checkpoint)"
+        )
+    if name in bundled_models():
+        return ASSETS / name
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name:
+        raise ModelNotFoundError(f"there is no folder {name}")
+    if REPO_ID.fullmatch(name):
+        return None
+    raise ModelNotFoundError(
+        f"there is no bundled model named {name!r:.100} (there are: {', '.join(bundled_models()) or 'none'}); "
+        "a model on the Hub is written owner/name"
+    )
+
+
+def check_subfolder(subfolder: str | None) -> str:
+    subfolder = subfolder or ""
+    parts = [part for part in subfolder.split("/") if part not in ("", ".")]
+    if ".." in parts or subfolder.startswith("/") or "\\" in subfolder:
+        raise OptionError(f"a subfolder lies inside the model's folder, not at {subfolder!r:.100}")
+    return "/".join(parts)
+
+
+def clean_token(token: str | bool | None) -> str | bool | None:
+    """The token without the newline of the file that it came from.
+
+    Raises:
+        OptionError: It cannot be one. (Sent all the same, it would be quoted in the client's error.)
+    """
+    if not isinstance(token, str):
+        return token
+    token = token.strip()
+    if not re.fullmatch("[!-~]+", token):
+        raise OptionError("the Hub token is empty or has spaces or other characters that no token has")
+    return token
+
+
+@contextlib.contextmanager
+def one_sentence(repo_id: str, revision: str | None = None, file: str = "") -> Iterator[None]:
+    """Turn the Hub client's many errors into one sentence each; `file` is what was to be downloaded, if anything."""
+    try:
+        yield
+    except Exception as error:
+        translated = _translated(_reason(error), repo_id, revision, file)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def _reason(error: Exception) -> Exception:
+    """What the Hub said, where the client wrapped it into an error that says less."""
+    cause = error.__cause__
+    if isinstance(error, hub_errors.LocalEntryNotFoundError):
+        said_more = isinstance(cause, (hub_errors.HfHubHTTPError, hub_errors.FileMetadataError))
+    elif isinstance(error, RuntimeError) or "above error" in str(error):  # a failed upload; force_download
+        said_more = isinstance(cause, (hub_errors.HfHubHTTPError, httpx2.HTTPError, OSError))
+    else:
+        said_more = False
+    return cause if said_more else error
+
+
+def _translated(error: Exception, repo_id: str, revision: str | None, file: str) -> Exception | None:
+    """The error in one sentence, None for one that the Hub has no part in. The order is from special to general."""
+    at = f" at revision {revision}" if revision else ""
+    match error:
+        case hub_errors.GatedRepoError():
+            return HubError(
+                f"{repo_id} is gated: accept its terms on the Hub, then log in with `hf auth login` or pass token="
+            )
+        case hub_errors.RepositoryNotFoundError():
+            return ModelNotFoundError(
+                f"there is no {repo_id} on the Hub, or it is private and the token may not see it: check the name, "
+                "or log in with `hf auth login`"
+            )
+        case hub_errors.RevisionNotFoundError():
+            return ModelNotFoundError(f"{repo_id} on the Hub has no branch, tag or commit {revision}")
+        case hub_errors.LocalEntryNotFoundError():
+            return HubError(
+                f"{file} of {repo_id}{at} is not in the local cache, and the Hub could not be reached or is switched "
+                "off"
+            )
+        case hub_errors.EntryNotFoundError():
+            return ModelNotFoundError(f"{repo_id} on the Hub{at} has no {file}, which an hfstyle model needs")
+        case hub_errors.HfHubHTTPError():
+            return HubError(_status_sentence(repo_id, error, writing=not file))
+        case hub_errors.HFValidationError() | hub_errors.LocalTokenNotFoundError():
+            return HubError(f"{repo_id}: {_first_line(error)}")
+        case hub_errors.OfflineModeIsEnabled():
+            return HubError(f"the Hub is switched off (HF_HUB_OFFLINE is set), so {repo_id} cannot be reached")
+        case httpx2.HTTPError() | ConnectionError() | TimeoutError():
+            return HubError(
+                f"the Hub could not be reached, or the connection broke, while asking for {repo_id}; try again later"
+            )
+        case json.JSONDecodeError() | hub_errors.FileMetadataError() | KeyError() | TypeError() | AttributeError():
+            # A login page of the network, or a server that is no Hub: the client trips over what is not in the answer.
+            return HubError(
+                f"the answer for {repo_id} is not that of a Hub: check HF_ENDPOINT, and that no login page is in "
+                "between"
+            )
+        case ValueError() if isinstance(error.__cause__, hub_errors.BadRequestError):
+            return HubError(f"{repo_id}: {' '.join(str(error).split()):.250}")  # says which line of the card is wrong
+        case ValueError() | OSError() | RuntimeError():
+            # Among others a download of the wrong length.
+            return HubError(f"{repo_id}: {_first_line(error)}")
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return f"{next(iter(str(error).splitlines()), type(error).__name__):.200}"
+
+
+def _status_sentence(repo_id: str, error: hub_errors.HfHubHTTPError, writing: bool) -> str:
+    status = getattr(error.response, "status_code", None)
+    match status:
+        case 400 | 422:
+            reason = " ".join((error.server_message or "bad request").split())
+            return f"the Hub refuses this for {repo_id}: {reason:.200}"
+        case 401:
+            return f"the Hub does not accept the token for {repo_id}: log in with `hf auth login` or pass another"
+        case 402:
+            return f"the Hub asks for a paid plan to do this with {repo_id}"
+        case 403 if writing:
+            return f"the token may not do this with {repo_id}: it needs write access to that account"
+        case 403:
+            return f"the Hub refuses access to {repo_id} (HTTP 403): log in with `hf auth login` or pass another token"
+        case 409 | 412 if writing:
+            return f"{repo_id} was changed by somebody else at the same moment; try again"
+        case 413:
+            return f"the Hub refused {repo_id}: too large"
+        case 429:
+            return f"the Hub asks to slow down (too many requests for {repo_id}); try again in a few minutes"
+    return f"the Hub failed to answer for {repo_id} (HTTP {status}); try again later"
