@@ -21,8 +21,8 @@ from hfstyle.data.pictures import open_pictures
 from hfstyle.evaluation.culture import Profile, distance
 from hfstyle.evaluation.metrics import KID
 from hfstyle.evaluation.network import as_judged
-from hfstyle.image_to_image import to_tensor
 from hfstyle.images import contact_sheet, save_image
+from hfstyle.tensors import to_tensor
 
 PHOTOS = 32
 MEASURED = 60

@@ -15,9 +15,9 @@ from hfstyle.errors import OptionError
 from hfstyle.features import POOLED
 from hfstyle.generators.layers import Blur2d
 from hfstyle.hub import ModelConfig, PreTrainedModel, ranged
-from hfstyle.image_to_image import to_tensor
 from hfstyle.images import ImageSource, read_image, split_alpha
 from hfstyle.stylize import fit_pixels
+from hfstyle.tensors import to_tensor
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,12 @@
-"""What all networks from pictures to pictures share, and the way between pictures and tensors."""
+"""What all networks from pictures to pictures share."""
 
 import torch
 import torch.nn.functional as F
 from PIL import Image
 
 from hfstyle.hub import PreTrainedModel
-from hfstyle.images import from_array, to_array
 from hfstyle.stylize import Stylizer
-
-
-def to_tensor(image: Image.Image, channels: int = 3) -> torch.Tensor:
-    """An image as float32 of shape (channels, height, width) in [-1, 1]; `channels` is 1 (grey) or 3 (RGB)."""
-    return torch.from_numpy(to_array(image, channels))
-
-
-def to_image(tensor: torch.Tensor) -> Image.Image:
-    """The inverse of `to_tensor`: (1 or 3, height, width) in [-1, 1], clipped and rounded, to an RGB image."""
-    return from_array(tensor.detach().float().cpu().numpy())
+from hfstyle.tensors import to_image, to_tensor
 
 
 class ImageToImageModel(Stylizer, PreTrainedModel):

@@ -10,7 +10,7 @@ from hfstyle.data.augment import Augmentation
 from hfstyle.data.pictures import open_pictures
 from hfstyle.data.streams import PictureStream, StepSampler, StyledStream
 from hfstyle.errors import DataError
-from hfstyle.image_to_image import to_tensor
+from hfstyle.tensors import to_tensor
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from hfstyle import (
 from hfstyle.discriminators import FeatureDiscriminator, SpectralConv2d, StylePatchGANDiscriminator
 from hfstyle.errors import ConfigError, ImageError, OptionError
 from hfstyle.features import VGG16Features
-from hfstyle.image_to_image import to_tensor
+from hfstyle.tensors import to_tensor
 
 KINDS = {
     PatchGANDiscriminator: {"ndf": 4, "n_layers": 2},

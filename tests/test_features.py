@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from hfstyle.assets import ASSETS
 from hfstyle.errors import OptionError
 from hfstyle.features import LAYERS, MEAN, VGG16Features
-from hfstyle.image_to_image import to_tensor
 from hfstyle.losses import content_loss, gram_loss, gram_matrix
+from hfstyle.tensors import to_tensor
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from PIL import Image, ImageCms
 
 from hfstyle import images
 from hfstyle.errors import ImageError
-from hfstyle.image_to_image import to_image, to_tensor
 from hfstyle.images import (
     contact_sheet,
     keep_color,
@@ -21,6 +20,7 @@ from hfstyle.images import (
     split_alpha,
     write_whole,
 )
+from hfstyle.tensors import to_image, to_tensor
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:

@@ -13,8 +13,8 @@ from hfstyle import AutoModel, StyleBankGenerator
 from hfstyle.errors import ConfigError, OptionError
 from hfstyle.generators.stylebank import EPS, GAIN
 from hfstyle.hub import MAX_NAMES, wrong_name
-from hfstyle.image_to_image import to_image, to_tensor
 from hfstyle.repo import CONFIG_NAME, MAX_CONFIG_BYTES
+from hfstyle.tensors import to_image, to_tensor
 
 
 def tiny(**options) -> StyleBankGenerator:

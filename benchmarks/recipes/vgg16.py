@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from hfstyle.assets import ASSETS
 from hfstyle.features import LAYERS, MEAN, VGG16Features
-from hfstyle.image_to_image import to_tensor
 from hfstyle.images import list_images, read_image
+from hfstyle.tensors import to_tensor
 
 
 def main() -> None:

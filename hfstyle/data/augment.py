@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance, ImageOps
 
-from hfstyle.image_to_image import to_tensor
+from hfstyle.tensors import to_tensor
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import nn
 from tqdm import tqdm
 
 from hfstyle.errors import MissingExtraError
-from hfstyle.image_to_image import to_tensor
+from hfstyle.tensors import to_tensor
 
 SIZE = 192
 """Side, in pixels, of the squares that are judged."""

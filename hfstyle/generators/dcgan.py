@@ -12,7 +12,7 @@ from torch import nn
 from hfstyle.errors import OptionError
 from hfstyle.generators.layers import grow
 from hfstyle.hub import ModelConfig, PreTrainedModel, ranged
-from hfstyle.image_to_image import to_image
+from hfstyle.tensors import to_image
 
 
 @dataclass(frozen=True)
