@@ -18,6 +18,7 @@ _HOMES = {
     "HfstyleError": "hfstyle.errors",
     "MultiScaleDiscriminator": "hfstyle.discriminators",
     "PatchGANDiscriminator": "hfstyle.discriminators",
+    "OnnxGenerator": "hfstyle.onnx_generator",
     "Pix2PixGenerator": "hfstyle.generators.unet",
     "PixelDiscriminator": "hfstyle.discriminators",
     "PreTrainedModel": "hfstyle.hub",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from hfstyle.generators.unet import Pix2PixGenerator
     from hfstyle.hub import PreTrainedModel
     from hfstyle.images import read_image
+    from hfstyle.onnx_generator import OnnxGenerator
     from hfstyle.styles import Style
 
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import yaml
+from huggingface_hub import ModelCard
 from jinja2 import Environment
 
 LIBRARY_NAME = "hfstyle"
@@ -82,6 +83,16 @@ class Card:
             "front_matter": yaml.safe_dump(front_matter, sort_keys=False, allow_unicode=True),
         }
         return _TEMPLATE.render(values)
+
+
+def read_card(text: str) -> tuple[str | None, dict[str, Any]]:
+    """The title and the front matter of a model card; of one that is none, nothing."""
+    try:
+        card = ModelCard(text, ignore_metadata_errors=True)
+    except (ValueError, yaml.YAMLError):
+        return None, {}
+    title = next((line.removeprefix("# ") for line in card.text.splitlines() if line.startswith("# ")), None)
+    return title, card.data.to_dict()
 
 
 def model_code(name: str, use: str | None) -> str:

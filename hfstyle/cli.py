@@ -1,6 +1,5 @@
 """The `hfstyle` command. Heavy imports wait until a command needs them, so that `--help` answers at once."""
 
-import contextlib
 import dataclasses
 import functools
 import glob
@@ -415,6 +414,50 @@ class Convert:
 
 
 @dataclass
+class Export:
+    """Write a model as an ONNX file, which runs without torch: in Python (OnnxGenerator), browsers and phones."""
+
+    model: Annotated[Positional[str], arg(metavar="MODEL")]
+    """A bundled model, a folder with a model, or a Hub repository (owner/name)."""
+    output: Annotated[str | None, arg(aliases=["-o"])] = None
+    """The file. None given: MODEL.onnx in the working folder."""
+    fp16: bool = False
+    """Store weights in half precision: half the file, and the same inputs, outputs and speed."""
+    check: bool = False
+    """Run the file, and compare what it paints with what the model paints, at two sizes."""
+    overwrite: bool = False
+    """Replace a file that exists."""
+    json: bool = False
+    """Print what was done as JSON."""
+
+    def run(self) -> int:
+        output = self.output or f"{_short(self.model)}.onnx"
+        if Path(output).suffix != ".onnx":
+            raise OptionError(f"cannot write {output}: name it .onnx")
+        _refuse_existing([output], self.overwrite)
+        from hfstyle.auto import model_class
+        from hfstyle.card import read_card
+        from hfstyle.export import export
+        from hfstyle.repo import CONFIG_NAME, ModelFiles
+
+        files = ModelFiles(self.model)
+        model = model_class(files.config(), files.describe(CONFIG_NAME)).from_files(files, device="cpu")
+        title, data = read_card(files.card() or "")
+        _make_folder(Path(output).parent)
+        difference = export(
+            model, output, fp16=self.fp16, check=self.check, title=title, license=data.get("license")
+        )  # fmt: skip
+        size = os.path.getsize(output)
+        if self.json:
+            done = {"model": self.model, "class": type(model).__name__, "file": output, "bytes": size}
+            print(json.dumps(done | {"fp16": self.fp16, "largest_difference": difference}, indent=2))
+            return 0
+        checked = f", at most {difference:.1g} from torch in a range of 2" if difference is not None else ""
+        print(f"{output}: {size / 1e6:.1f} MB{checked}")
+        return 0
+
+
+@dataclass
 class Info:
     """Show the bundled styles, or what one model is."""
 
@@ -591,6 +634,7 @@ COMMANDS = {
     "evaluate": Evaluate,
     "profile": ShowProfile,
     "convert": Convert,
+    "export": Export,
     "info": Info,
     "data": Data,
     "app": App,
@@ -784,10 +828,9 @@ def _device(name: str | None) -> Any:
 def _facts(name: str) -> dict[str, Any]:
     """What `hfstyle info` says of a model."""
     import torch
-    import yaml
-    from huggingface_hub import ModelCard
 
     from hfstyle.auto import model_class, own_style
+    from hfstyle.card import read_card
     from hfstyle.hub import VERSION_KEY
     from hfstyle.repo import CONFIG_NAME, ModelFiles
     from hfstyle.styles import Style, StyledModel
@@ -811,8 +854,7 @@ def _facts(name: str) -> dict[str, Any]:
     if isinstance(model, StyledModel):
         facts |= {"styles": list(model.styles), "numbers a style": model.n_numbers}
         del facts["config"]["styles"]
-    with contextlib.suppress(ValueError, yaml.YAMLError):  # a card that is not one says nothing
-        card = ModelCard(files.card() or "", ignore_metadata_errors=True)
-        title = next((line.removeprefix("# ") for line in card.text.splitlines() if line.startswith("# ")), None)
-        facts |= {"title": title, "license": card.data.get("license"), "tags": card.data.get("tags")}
+    title, data = read_card(files.card() or "")
+    if title or data:
+        facts |= {"title": title, "license": data.get("license"), "tags": data.get("tags")}
     return facts

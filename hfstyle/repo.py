@@ -24,8 +24,11 @@ WEIGHTS_NAME = "model.safetensors"
 CARD_NAME = "README.md"
 STYLE_NAME = "style.safetensors"
 """The file of a style on its own, see `hfstyle.styles`."""
+ONNX_NAME = "model.onnx"
+"""The file of an exported network, see `hfstyle.export`."""
 MAX_CONFIG_BYTES = 2**20
-PUBLISHED = (CARD_NAME, CONFIG_NAME, "model*.safetensors", STYLE_NAME, "samples.jpg", "metrics.jsonl", "curves.png")
+PUBLISHED = (CARD_NAME, CONFIG_NAME, "model*.safetensors", STYLE_NAME, "model*.onnx")
+PUBLISHED += ("samples.jpg", "metrics.jsonl", "curves.png")
 """What `push_folder` uploads."""
 
 REPO_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*")
