@@ -1,12 +1,17 @@
-"""Command lines from typed dataclasses: tyro, with its errors in one line like all others."""
+"""Command lines from typed dataclasses: tyro, with its errors in one line like all others; and what commands share."""
 
 import contextlib
 import io
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from hfstyle.errors import OptionError
+from hfstyle.errors import ImageError, OptionError
+
+STDIO = "-"
+"""In place of a file, standard input or output."""
 
 _FRAME = "│╭╮╰╯─┃━ "
 
@@ -34,3 +39,29 @@ def _one_line(box: str) -> str:
     inside = [line.strip(_FRAME) for line in lines[1:]]
     said = inside[: inside.index("")] if "" in inside else inside
     return " ".join(said).rstrip(".:") + "; see --help"
+
+
+def refuse_existing(outputs: list[str], overwrite: bool) -> None:
+    existing = [output for output in outputs if output != STDIO and Path(output).exists()]
+    if existing and not overwrite:
+        more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
+        raise OptionError(f"{existing[0]} exists{more}; pass --overwrite to replace it")
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+
+
+def named(path: Path) -> Path:
+    """The same path by its name, which `.` and `..` lack."""
+    return path.resolve() if path.name in ("", "..") else path
+
+
+def short(style: str) -> str:
+    """What names of files call a style."""
+    name = style if os.path.exists(style) else style.rpartition(":")[2]
+    path = named(Path(name))
+    return path.stem if path.suffix == ".safetensors" else path.name

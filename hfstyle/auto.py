@@ -19,7 +19,7 @@ from hfstyle.generators.dcgan import DCGANGenerator
 from hfstyle.generators.fast_style import FastStyleGenerator
 from hfstyle.generators.stylebank import StyleBankGenerator
 from hfstyle.generators.unet import Pix2PixGenerator
-from hfstyle.hub import CLASS_KEY, PreTrainedModel
+from hfstyle.hub import CLASS_KEY, PreTrainedModel, hint_at_newer
 from hfstyle.image_to_image import ImageToImageModel
 from hfstyle.repo import CONFIG_NAME, STYLE_NAME, ModelFiles
 from hfstyle.styles import Style, StyledModel, StylePainter
@@ -53,7 +53,7 @@ class AutoModel:
     @staticmethod
     def from_pretrained(name_or_path: str | os.PathLike, **options: Any) -> PreTrainedModel:
         """See `PreTrainedModel.from_pretrained`, whose options it takes."""
-        loading = {key: options.pop(key) for key in ("variant", "dtype", "device") if key in options}
+        loading = {key: options.pop(key) for key in ("variant", "dtype", "device", "device_map") if key in options}
         files = ModelFiles(name_or_path, **options)
         return model_class(files.config(), files.describe(CONFIG_NAME)).from_files(files, **loading)
 
@@ -71,10 +71,11 @@ def model_class(config: dict[str, Any], where: str) -> type[PreTrainedModel]:
     """
     name = config.get(CLASS_KEY)
     if not isinstance(name, str) or name not in MODEL_CLASSES:
-        raise ConfigError(
-            f"{where} is not of a model that this version of hfstyle knows: {CLASS_KEY} is {name!r:.60}, "
-            f"known are {some(list(MODEL_CLASSES), 4)}"
-        )
+        with hint_at_newer(config):
+            raise ConfigError(
+                f"{where} is not of a model that this version of hfstyle knows: {CLASS_KEY} is {name!r:.60}, "
+                f"known are {some(list(MODEL_CLASSES), 4)}"
+            )
     return MODEL_CLASSES[name]
 
 

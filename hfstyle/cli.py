@@ -18,10 +18,9 @@ from typing import Annotated, Any, Literal
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, Suppress, arg, subcommand
 
-from hfstyle.arguments import parse
+from hfstyle.arguments import STDIO, make_folder, named, parse, refuse_existing, short
+from hfstyle.cli_hub import Convert, Export, Info, Pull, Push, ShowCard
 from hfstyle.errors import HfstyleError, ImageError, OptionError
-
-STDIO = "-"
 
 
 @dataclass
@@ -127,7 +126,7 @@ class Sheet:
             _check_ending(output)
         if not 64 <= self.cell <= 2048:
             raise OptionError(f"--cell must lie between 64 and 2048, not {self.cell}")
-        _refuse_existing([output], self.overwrite)
+        refuse_existing([output], self.overwrite)
         from PIL import Image
         from tqdm import tqdm
 
@@ -192,7 +191,7 @@ class Sheet:
         from hfstyle.traditions import tradition, traditions
 
         name = self._tradition(style)
-        label = tradition(name).titles[self.language] if name in traditions() else _short(style)
+        label = tradition(name).titles[self.language] if name in traditions() else short(style)
         kind = "" if isinstance(painter, StylePainter) else f" ({type(painter).__name__.removesuffix('Generator')})"
         return label + kind
 
@@ -245,7 +244,7 @@ class Imagine:
         if self.json and self.output == STDIO:
             raise OptionError("--json and a picture cannot both go to standard output; give -o a file")
         outputs = self._outputs()
-        _refuse_existing(outputs, self.overwrite)
+        refuse_existing(outputs, self.overwrite)
         from hfstyle.auto import AutoModel
         from hfstyle.images import MAX_PIXELS, contact_sheet
 
@@ -275,7 +274,7 @@ class Imagine:
 
     def _outputs(self) -> list[str]:
         """The file of the sheet, or of each picture."""
-        name = f"{_named(Path(self.model)).name}-{self.seed}"
+        name = f"{named(Path(self.model)).name}-{self.seed}"
         name += f"-{self.walk}" if self.walk is not None else ""
         if self.output is None:
             return [f"{name}.png"]
@@ -329,7 +328,7 @@ class Evaluate:
         if self.html is not None:
             if Path(self.html).suffix.lower() not in (".html", ".htm"):
                 raise OptionError(f"cannot write {self.html}: name it .html")
-            _refuse_existing([self.html], self.overwrite)
+            refuse_existing([self.html], self.overwrite)
         from hfstyle.data.pictures import open_pictures
         from hfstyle.evaluation.judge import judge
         from hfstyle.evaluation.report import write_report
@@ -337,13 +336,13 @@ class Evaluate:
         photos = open_pictures(self.photos, split=None, limit=self.limit, short_side=self.photo_size)
         paintings = open_pictures(self.paintings, split=None, inner_crop=self.inner_crop)
         if self.model is None:
-            name, made = _named(Path(self.outputs)).name, open_pictures(self.outputs, split=None)
+            name, made = named(Path(self.outputs)).name, open_pictures(self.outputs, split=None)
             facts, device = {}, _device(self.device) or "cpu"
         else:
             from hfstyle.auto import load_painter
 
             painter = load_painter(self.model, _device(self.device))
-            name, made, device = _named(Path(self.model)).name, painter.stylize, painter.device
+            name, made, device = named(Path(self.model)).name, painter.stylize, painter.device
             model = getattr(painter, "bank", painter)
             facts = {"class": type(model).__name__, "parameters": model.num_parameters}
         judgement = judge(
@@ -352,133 +351,8 @@ class Evaluate:
         )  # fmt: skip
         print(json.dumps(judgement.to_dict(), indent=2) if self.json else "\n".join(judgement.lines()))
         if self.html is not None:
-            _make_folder(Path(self.html).parent)
+            make_folder(Path(self.html).parent)
             write_report(judgement, self.html)
-        return 0
-
-
-@dataclass
-class Convert:
-    """Make a model of another project's checkpoint: CycleGAN, pix2pix, CUT, HugGAN, fast neural style, AnimeGAN ..."""
-
-    checkpoint: Annotated[Positional[str], arg(metavar="FILE")]
-    """A .pth, .pt, .bin, .ckpt or .safetensors file with the state dict of a network."""
-    output: Annotated[str | None, arg(aliases=["-o"])] = None
-    """Folder for the model. None given, and no --push: beside the file and named after it."""
-    push: str | None = None
-    """Repository on the Hub (owner/name) to upload it to."""
-    private: bool = False
-    """Make that repository a private one, if it is not there yet."""
-    key: str | None = None
-    """Which network, where the file has several, such as G_A2B."""
-    set: Annotated[list[str], arg(metavar="FIELD=VALUE")] = dataclasses.field(default_factory=list)
-    """Of the model's config, what tensors cannot tell: align_corners=false (AnimeGAN), gan_loss=log (of a judge)."""
-    overwrite: bool = False
-    """Replace a model that is in the folder."""
-    json: bool = False
-    """Print what was done as JSON."""
-
-    def run(self) -> int:
-        if self.private and self.push is None:
-            raise OptionError("--private is about the repository that --push names")
-        output = self.output
-        if output is None and self.push is None:
-            output = os.path.splitext(self.checkpoint)[0]
-            if output == self.checkpoint:
-                raise OptionError(f"{self.checkpoint} has no ending to take away; give -o a folder")
-        if output is not None and os.path.exists(os.path.join(output, "config.json")) and not self.overwrite:
-            raise OptionError(f"{output} has a model; pass --overwrite to replace it")
-        from hfstyle.conversion import recognise
-
-        found = recognise(self.checkpoint, self.key, **_fields(self.set))
-        done = {"checkpoint": self.checkpoint, "key": found.key, "layout": found.layout, "notes": list(found.notes)}
-        done |= {"class": type(found.model).__name__, "parameters": found.model.num_parameters}
-        done |= {"config": found.model.config.to_dict(), "folder": output, "pushed": None}
-        if output is not None:
-            _make_folder(Path(output))
-            found.model.save_pretrained(output, card=found.card(self.checkpoint, str(Path(output).resolve().name)))
-        if self.push is not None:
-            done["pushed"] = found.model.push_to_hub(
-                self.push, private=self.private or None, card=found.card(self.checkpoint, self.push)
-            )
-        if self.json:
-            print(json.dumps(done, indent=2))
-            return 0
-        print(f"{found.layout}: a {done['class']} with {done['parameters']:,} parameters")
-        for note in found.notes:
-            print(f"assumed: {note}")
-        for where in (output, done["pushed"]):
-            if where is not None:
-                print(where)
-        return 0
-
-
-@dataclass
-class Export:
-    """Write a model as an ONNX file, which runs without torch: in Python (OnnxGenerator), browsers and phones."""
-
-    model: Annotated[Positional[str], arg(metavar="MODEL")]
-    """A bundled model, a folder with a model, or a Hub repository (owner/name)."""
-    output: Annotated[str | None, arg(aliases=["-o"])] = None
-    """The file. None given: MODEL.onnx in the working folder."""
-    fp16: bool = False
-    """Store weights in half precision: half the file, and the same inputs, outputs and speed."""
-    check: bool = False
-    """Run the file, and compare what it paints with what the model paints, at two sizes."""
-    overwrite: bool = False
-    """Replace a file that exists."""
-    json: bool = False
-    """Print what was done as JSON."""
-
-    def run(self) -> int:
-        output = self.output or f"{_short(self.model)}.onnx"
-        if Path(output).suffix != ".onnx":
-            raise OptionError(f"cannot write {output}: name it .onnx")
-        _refuse_existing([output], self.overwrite)
-        from hfstyle.auto import model_class
-        from hfstyle.card import read_card
-        from hfstyle.export import export
-        from hfstyle.repo import CONFIG_NAME, ModelFiles
-
-        files = ModelFiles(self.model)
-        model = model_class(files.config(), files.describe(CONFIG_NAME)).from_files(files, device="cpu")
-        title, data = read_card(files.card() or "")
-        _make_folder(Path(output).parent)
-        difference = export(
-            model, output, fp16=self.fp16, check=self.check, title=title, license=data.get("license")
-        )  # fmt: skip
-        size = os.path.getsize(output)
-        if self.json:
-            done = {"model": self.model, "class": type(model).__name__, "file": output, "bytes": size}
-            print(json.dumps(done | {"fp16": self.fp16, "largest_difference": difference}, indent=2))
-            return 0
-        checked = f", at most {difference:.1g} from torch in a range of 2" if difference is not None else ""
-        print(f"{output}: {size / 1e6:.1f} MB{checked}")
-        return 0
-
-
-@dataclass
-class Info:
-    """Show the bundled styles, or what one model is."""
-
-    model: Annotated[Positional[str | None], arg(metavar="MODEL")] = None
-    """A bundled model, a folder with a model or a style, the file of a style, or a Hub repository (owner/name)."""
-    json: bool = False
-    """Print JSON."""
-
-    def run(self) -> int:
-        from hfstyle.assets import bundled_models
-
-        names = [self.model] if self.model is not None else bundled_models()
-        facts = [_facts(name) for name in names]
-        if self.json:
-            print(json.dumps(facts[0] if self.model is not None else facts, indent=2))
-            return 0
-        for fact in facts:
-            print(fact["name"])
-            for key, value in fact.items():
-                if key != "name":
-                    print(f"  {key:<12} {', '.join(map(str, value)) if isinstance(value, list) else value}")
         return 0
 
 
@@ -526,7 +400,7 @@ class ShowProfile:
             raise OptionError("--limit must be at least 1")
         if self.plot is not None:
             _check_ending(self.plot)
-            _refuse_existing([self.plot], self.overwrite)
+            refuse_existing([self.plot], self.overwrite)
         from hfstyle.data.pictures import open_pictures
         from hfstyle.evaluation.culture import FEWEST, MEASURES, aligned, bundled_profile, bundled_profiles, profile
 
@@ -537,7 +411,7 @@ class ShowProfile:
             about = self._about(self.pictures)
         else:
             found = profile(open_pictures(self.pictures, split=None), self.limit)
-            found = dataclasses.replace(found, name=_named(Path(self.pictures)).name)
+            found = dataclasses.replace(found, name=named(Path(self.pictures)).name)
         if self.json:
             print(json.dumps(found.to_dict(), indent=2))
         else:
@@ -604,7 +478,7 @@ class DataCheck:
             raise OptionError(f"{output} exists; pass --overwrite to replace it")
         report = check(self.sources, column=self.column, subset=self.subset, limit=self.limit, crop=self.crop)
         if report.sheet is not None:
-            _make_folder(Path(output).parent)
+            make_folder(Path(output).parent)
             save_image(report.sheet, output)
         sheet = output if report.sheet is not None else None
         if self.json:
@@ -636,6 +510,9 @@ COMMANDS = {
     "convert": Convert,
     "export": Export,
     "info": Info,
+    "push": Push,
+    "pull": Pull,
+    "card": ShowCard,
     "data": Data,
     "app": App,
 }
@@ -674,7 +551,7 @@ def _plan(options: Stylize) -> list[_Job]:
     """Which file becomes which, checked as a whole before any work is done."""
     if not options.photos:
         raise OptionError("name at least one photo: a file, a folder, a pattern, or - for standard input")
-    style = _short(options.style)
+    style = short(options.style)
     jobs: list[_Job] = []
     several = len(options.photos) > 1 or Path(options.photos[0]).is_dir() or _is_pattern(options.photos[0])
     for given in options.photos:
@@ -702,20 +579,13 @@ def _plan(options: Stylize) -> list[_Job]:
     outputs = [job.output for job in jobs]
     if twice := next((output for output in outputs if outputs.count(output) > 1), None):
         raise OptionError(f"two photos would both become {twice}; stylise them into different folders")
-    _refuse_existing(outputs, options.overwrite)
+    refuse_existing(outputs, options.overwrite)
     return jobs
 
 
 def _check_ending(output: str) -> None:
     if Path(output).suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"):
         raise OptionError(f"cannot write {output}: name it .png, .jpg, .webp or .tif")
-
-
-def _refuse_existing(outputs: list[str], overwrite: bool) -> None:
-    existing = [output for output in outputs if output != STDIO and Path(output).exists()]
-    if existing and not overwrite:
-        more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
-        raise OptionError(f"{existing[0]} exists{more}; pass --overwrite to replace it")
 
 
 def _is_folder(given: str) -> bool:
@@ -743,20 +613,8 @@ def _expand(given: str) -> list[tuple[Path, Path | None]]:
 
 def _beside(folder: str, style: str) -> Path:
     """FOLDER-STYLE beside FOLDER."""
-    path = _named(Path(folder))
+    path = named(Path(folder))
     return path.with_name(f"{path.name}-{style}")
-
-
-def _named(path: Path) -> Path:
-    """The same path by its name, which `.` and `..` lack."""
-    return path.resolve() if path.name in ("", "..") else path
-
-
-def _short(style: str) -> str:
-    """What names of files call a style."""
-    name = style if os.path.exists(style) else style.rpartition(":")[2]
-    path = _named(Path(name))
-    return path.stem if path.suffix == ".safetensors" else path.name
 
 
 def _is_pattern(given: str) -> bool:
@@ -772,18 +630,11 @@ def _write(picture: Any, output: str, overwrite: bool) -> None:
         encode_image(picture, buffer)
         sys.stdout.buffer.write(buffer.getvalue())
         return
-    _make_folder(Path(output).parent)
+    make_folder(Path(output).parent)
     try:
         save_image(picture, output, overwrite=overwrite)
     except FileExistsError as error:
         raise ImageError(f"{output} exists; pass --overwrite to replace it") from error
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageError(f"cannot make the folder {folder}: {error.strerror or error}") from error
 
 
 def _complain(sentence: str) -> bool:
@@ -798,20 +649,6 @@ def _reduced(painting: Any) -> str:
     return "" if (width, height) == painting.size else f" (stylised at {width}x{height}; --max-pixels allows more)"
 
 
-def _fields(given: Sequence[str]) -> dict[str, Any]:
-    """Fields of a config as they are written in a command: `margin=16`, `gan_loss=log`."""
-    fields = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not (name and equals):
-            raise OptionError(f"--set takes FIELD=VALUE, such as align_corners=false, not {one!r:.80}")
-        try:
-            fields[name] = json.loads(value)
-        except ValueError:  # text needs no quotes
-            fields[name] = value
-    return fields
-
-
 def _device(name: str | None) -> Any:
     import torch
 
@@ -823,38 +660,3 @@ def _device(name: str | None) -> Any:
     except (RuntimeError, AssertionError) as error:
         raise OptionError(f"there is no device {name!r} here") from error
     return device
-
-
-def _facts(name: str) -> dict[str, Any]:
-    """What `hfstyle info` says of a model."""
-    import torch
-
-    from hfstyle.auto import model_class, own_style
-    from hfstyle.card import read_card
-    from hfstyle.hub import VERSION_KEY
-    from hfstyle.repo import CONFIG_NAME, ModelFiles
-    from hfstyle.styles import Style, StyledModel
-
-    if own_style(name):
-        style = Style.from_pretrained(name)
-        facts = {"name": style.name, "class": "Style", "numbers": len(style.numbers), "belongs to": style.fingerprint}
-        return {**style.about, **facts}
-    files = ModelFiles(name)
-    config = files.config()
-    cls = model_class(config, files.describe(CONFIG_NAME))
-    with torch.device("meta"):  # counts parameters without memory for them
-        model = cls.from_config(config)
-    facts = {
-        "name": name,
-        "class": cls.__name__,
-        "parameters": model.num_parameters,
-        "config": model.config.to_dict(),
-        "made with": f"hfstyle {config.get(VERSION_KEY)}",
-    }
-    if isinstance(model, StyledModel):
-        facts |= {"styles": list(model.styles), "numbers a style": model.n_numbers}
-        del facts["config"]["styles"]
-    title, data = read_card(files.card() or "")
-    if title or data:
-        facts |= {"title": title, "license": data.get("license"), "tags": data.get("tags")}
-    return facts

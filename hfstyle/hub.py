@@ -5,6 +5,7 @@ to build it, and `model.safetensors`. Nothing else is ever loaded: no pickles, n
 a config key that is missing, surplus or of the wrong kind is an error that names it, found before memory is allocated.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -12,7 +13,7 @@ import re
 import tempfile
 import typing
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -72,7 +73,10 @@ class ModelConfig:
             raise ConfigError(f"{where} has keys that {cls.__name__} does not know: {some(unknown)}")
         if missing := [name for name in known if name not in given]:
             raise ConfigError(f"{where} lacks keys that {cls.__name__} needs: {some(missing)}")
-        return cls(**given)
+        try:
+            return cls(**given)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -184,6 +188,7 @@ class PreTrainedModel(nn.Module):
         variant: str | None = None,
         dtype: torch.dtype | str | None = None,
         device: str | torch.device | None = None,
+        device_map: str | Mapping[str, Any] | None = None,
         token: str | bool | None = None,
         cache_dir: str | os.PathLike | None = None,
         local_files_only: bool = False,
@@ -200,6 +205,8 @@ class PreTrainedModel(nn.Module):
             dtype: Type of the weights in memory, such as `torch.float16` or `"float16"`. `None` is float32, `"auto"`
                 the type they are stored in.
             device: Where to put it; `None` lets accelerate choose (CUDA, MPS, ... or CPU).
+            device_map: In place of `device`, how to share it out among several: "auto", a device, or module names with
+                devices, as accelerate's `dispatch_model` takes them.
             token: Hub token, `True` for the stored one, `False` for none.
             cache_dir: Folder for downloads instead of the Hub's own cache.
             local_files_only: Never touch the network.
@@ -212,7 +219,7 @@ class PreTrainedModel(nn.Module):
             HubError: The Hub refused or could not be reached.
         """
         files = ModelFiles(name_or_path, revision, subfolder, token, cache_dir, local_files_only, force_download)
-        return cls.from_files(files, variant=variant, dtype=dtype, device=device)
+        return cls.from_files(files, variant=variant, dtype=dtype, device=device, device_map=device_map)
 
     @classmethod
     def from_files(
@@ -222,12 +229,15 @@ class PreTrainedModel(nn.Module):
         variant: str | None = None,
         dtype: torch.dtype | str | None = None,
         device: str | torch.device | None = None,
+        device_map: str | Mapping[str, Any] | None = None,
     ) -> Self:
         """Load a model from files that are known already. See `from_pretrained`."""
         dtype = _check_dtype(dtype)
-        config = files.config()
-        _check_class(cls, config, files.describe(CONFIG_NAME))
-        config = cls.Config.from_dict(config, files.describe(CONFIG_NAME))
+        if device is not None and device_map is not None:
+            raise OptionError("device and device_map say the same: give one of them")
+        with hint_at_newer(files.config()):
+            _check_class(cls, files.config(), files.describe(CONFIG_NAME))
+            config = cls.Config.from_dict(files.config(), files.describe(CONFIG_NAME))
         path = files.path(weights_name(variant))
         # Built on "meta", a network costs no memory, so a config that asks for the impossible is found out by
         # comparing it with the file's header before anything is allocated.
@@ -242,6 +252,8 @@ class PreTrainedModel(nn.Module):
         model.load_state_dict(state, assign=True)
         if dtype != "auto":
             model.to(dtype or torch.float32)
+        if device_map is not None:
+            return _dispatched(model, device_map).eval()
         return model.to(device if device is not None else default_device()).eval()
 
     def save_pretrained(
@@ -290,13 +302,14 @@ class PreTrainedModel(nn.Module):
         variant: str | None = None,
         dtype: torch.dtype | None = None,
         card: str | None = None,
+        tag: str | None = None,
         create_pr: bool = False,
         token: str | bool | None = None,
     ) -> str:
         """Upload the model to the Hub in one commit, making the repository where it is missing.
 
-        A card that is already in the repository stays, unless `card` gives a new one. Pushing what is there already
-        makes no commit.
+        A card that is already in the repository stays, unless `card` gives a new one; but figures that hfstyle wrote
+        into it go where the weights are others. Pushing what is there already makes no commit.
 
         Args:
             repo_id: `owner/name`.
@@ -307,6 +320,7 @@ class PreTrainedModel(nn.Module):
             variant: See `save_pretrained`.
             dtype: See `save_pretrained`.
             card: Text of the model card.
+            tag: Name to give to the commit, such as "v1", for `from_pretrained(..., revision="v1")`.
             create_pr: Open a pull request instead of writing to the branch.
             token: Hub token; `None` or `True` is the stored one.
 
@@ -329,10 +343,44 @@ class PreTrainedModel(nn.Module):
                 commit_message=commit_message or f"Upload {type(self).__name__}",
                 revision=revision,
                 subfolders=[subfolder],
-                keep_card=card is None,
+                card="keep" if card is None else "replace",
+                tag=tag,
                 create_pr=create_pr,
                 token=token,
             )
+
+
+@contextlib.contextmanager
+def hint_at_newer(config: Mapping[str, Any]) -> Iterator[None]:
+    """What is wrong with a config that a newer hfstyle wrote may well be right: say so."""
+    try:
+        yield
+    except ConfigError as error:
+        made_by = config.get(VERSION_KEY)
+        if not isinstance(made_by, str) or _release(made_by) <= _release(__version__):
+            raise
+        raise ConfigError(
+            f"{error}; it was made by hfstyle {made_by:.20}, and this is {__version__}: pip install -U hfstyle"
+        ) from error
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers of a version, to compare it by."""
+    return tuple(int(number) for number in re.findall(r"\d+", version.partition("+")[0])[:3])
+
+
+def _dispatched(model: PreTrainedModel, device_map: str | Mapping[str, Any]) -> PreTrainedModel:
+    """The model with its parts where `device_map` says."""
+    from accelerate import dispatch_model, infer_auto_device_map
+
+    if device_map == "auto":
+        device_map = infer_auto_device_map(model)
+    elif isinstance(device_map, str):
+        device_map = {"": device_map}
+    try:
+        return dispatch_model(model, dict(device_map))
+    except (ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise OptionError(f"the model cannot be shared out by {device_map!r:.100}: {str(error)!s:.200}") from error
 
 
 def weights_name(variant: str | None) -> str:

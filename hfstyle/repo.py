@@ -4,20 +4,24 @@ Nothing here needs torch. Whatever the Hub answers, what goes wrong is one sente
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
 import httpx2
-from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import CommitOperationAdd, HfApi, hf_hub_download, hf_hub_url
 from huggingface_hub import errors as hub_errors
 
 from hfstyle import __version__
 from hfstyle.assets import ASSETS, bundled_models
-from hfstyle.errors import ConfigError, HubError, ModelNotFoundError, OptionError
+from hfstyle.card import for_repo, merge_cards, without_figures
+from hfstyle.errors import ConfigError, HfstyleError, HubError, ModelNotFoundError, OptionError
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -29,7 +33,8 @@ ONNX_NAME = "model.onnx"
 MAX_CONFIG_BYTES = 2**20
 PUBLISHED = (CARD_NAME, CONFIG_NAME, "model*.safetensors", STYLE_NAME, "model*.onnx")
 PUBLISHED += ("samples.jpg", "metrics.jsonl", "curves.png")
-"""What `push_folder` uploads."""
+"""What is uploaded and pulled, in these folders:"""
+SUBFOLDERS = ("", "discriminator", "discriminator/features", "reverse", "reverse/discriminator")
 
 REPO_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*")
 SNAPSHOT = re.compile(r"/snapshots/([0-9a-f]{40})/")
@@ -115,6 +120,66 @@ class ModelFiles:
         except (ModelNotFoundError, HubError):  # offline, a card that nobody asked for before is not in the cache
             return None
 
+    def sizes(self) -> dict[str, int]:
+        """The files, by their paths inside the folder or repository, with their bytes. Nothing is downloaded."""
+        if self.folder is not None:
+            return {name: (self.folder / name).stat().st_size for name in _published(self.folder, SUBFOLDERS)}
+        options = {name: self.download_options[name] for name in ("revision", "token")}
+        with one_sentence(self.name, revision=self.revision, file="list of files"):
+            info = HfApi(library_name="hfstyle", library_version=__version__).model_info(
+                self.name, files_metadata=True, **options
+            )
+        self.download_options["revision"] = info.sha
+        return {file.rfilename: file.size or 0 for file in info.siblings or ()}
+
+    def link(self, name: str) -> str:
+        """Where a file is to be looked at: its path, or its address on the Hub."""
+        if self.folder is not None:
+            return str(self.folder / name)
+        return hf_hub_url(self.name, name, revision=self.download_options["revision"])
+
+    def pull(self, folder: str | os.PathLike) -> list[str]:
+        """Copy all that `PUBLISHED` names into a folder, which is made where missing; all or nothing.
+
+        Returns:
+            The paths inside it.
+        """
+        names = [name for name in self.sizes() if _is_published(name)]
+        if CONFIG_NAME not in names and STYLE_NAME not in names:
+            raise ModelNotFoundError(f"{self.name} has no model of hfstyle: neither {CONFIG_NAME} nor {STYLE_NAME}")
+        paths = {name: self.folder / name if self.folder is not None else self._download(name) for name in names}
+        target = Path(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as partial:
+            for name, path in paths.items():
+                Path(partial, name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, Path(partial, name))
+            target.mkdir(exist_ok=True)
+            for name in paths:
+                Path(target, name).parent.mkdir(parents=True, exist_ok=True)
+                os.replace(Path(partial, name), Path(target, name))
+        return names
+
+    def _download(self, name: str) -> Path:
+        with one_sentence(self.name, revision=self.revision, file=name):
+            return Path(
+                hf_hub_download(
+                    self.name, name, library_name="hfstyle", library_version=__version__, **self.download_options
+                )
+            )
+
+
+def _is_published(name: str) -> bool:
+    """Whether a path in a repository is one that hfstyle writes, and so lies where it says."""
+    folder, _, file = name.rpartition("/")
+    return folder in SUBFOLDERS and any(PurePosixPath(file).match(known) for known in PUBLISHED) and "\\" not in file
+
+
+def _published(folder: Path, subfolders: Sequence[str]) -> list[str]:
+    """The files of a model in a folder, by their paths in it."""
+    paths = [path for subfolder in subfolders for path in sorted(Path(folder, subfolder).glob("*")) if path.is_file()]
+    return [name for path in paths if _is_published(name := path.relative_to(folder).as_posix())]
+
 
 def push_folder(
     folder: str | os.PathLike,
@@ -123,8 +188,10 @@ def push_folder(
     private: bool | None = None,
     commit_message: str | None = None,
     revision: str | None = None,
-    subfolders: Sequence[str] = ("", "discriminator", "discriminator/features", "reverse", "reverse/discriminator"),
-    keep_card: bool = False,
+    subfolders: Sequence[str] = SUBFOLDERS,
+    card: Literal["renew", "keep", "replace"] = "renew",
+    default_card: str = "",
+    tag: str | None = None,
     create_pr: bool = False,
     token: str | bool | None = None,
 ) -> str:
@@ -133,29 +200,69 @@ def push_folder(
     All else stays behind: training checkpoints, the copy of an earlier step in `best/`, the sheets in `samples/`,
     which show the training pictures, `options.json` with paths of this machine, and whatever of the user's lies beside
     the model.
+
+    Args:
+        card: What becomes of a card that is in the repository already. `renew`: parts that hfstyle wrote are those of
+            the new card, see `merge_cards`. `keep`: it stays, but if the weights are others, without its figures.
+            `replace`: it is the new card.
+        default_card: The card where the folder has none.
     """
-    if create_pr and revision is not None:
-        raise OptionError(f"a pull request to {repo_id} is made from main: give create_pr or revision, not both")
+    if create_pr and (revision is not None or tag is not None):
+        what = "revision" if revision is not None else "tag"
+        raise OptionError(f"a pull request to {repo_id} is made from main: give create_pr or {what}, not both")
+    folder = Path(folder)
     api = create_repo(repo_id, private=private, token=token)
     with one_sentence(repo_id, revision=revision):
         if revision is not None and not revision.startswith("refs/"):  # refs/pr/1 is there or cannot be made
             api.create_branch(repo_id, branch=revision, exist_ok=True)
-        ignore = [CARD_NAME] if keep_card and api.file_exists(repo_id, CARD_NAME, revision=revision) else []
-        commit = api.upload_folder(
-            repo_id=repo_id,
-            folder_path=folder,
-            commit_message=commit_message,
+        if tag is not None and tag in {one.name for one in api.list_repo_refs(repo_id).tags}:
+            raise OptionError(f"{repo_id} has a tag {tag} already; nothing was uploaded")
+        files: dict[str, Path | str] = {name: folder / name for name in _published(folder, subfolders)}
+        if CARD_NAME in files:
+            files[CARD_NAME] = for_repo(Path(folder, CARD_NAME).read_text("utf-8"), repo_id)
+        elif default_card and "" in subfolders:
+            files[CARD_NAME] = default_card
+        if card != "replace" and (there := _card_there(api, repo_id, revision)) is not None:
+            if card == "keep":
+                files[CARD_NAME] = there if _same_weights(api, repo_id, revision, files) else without_figures(there)
+            elif CARD_NAME in files:
+                files[CARD_NAME] = merge_cards(there, files[CARD_NAME])
+        commit = api.create_commit(
+            repo_id,
+            [
+                CommitOperationAdd(name, content.encode() if isinstance(content, str) else content)
+                for name, content in files.items()
+            ],
+            commit_message=commit_message or f"Upload {folder.resolve().name}",
             revision=revision,
             create_pr=create_pr,
-            allow_patterns=[
-                path.relative_to(folder).as_posix()
-                for subfolder in subfolders
-                for path in Path(folder, subfolder).glob("*")
-                if path.is_file() and any(path.match(name) for name in PUBLISHED)
-            ],
-            ignore_patterns=ignore,
         )
+        if tag is not None:
+            api.create_tag(repo_id, tag=tag, revision=commit.oid)
     return commit.pr_url or commit.commit_url
+
+
+def _card_there(api: HfApi, repo_id: str, revision: str | None) -> str | None:
+    """The text of the card that is in a repository."""
+    if not api.file_exists(repo_id, CARD_NAME, revision=revision):
+        return None
+    return Path(api.hf_hub_download(repo_id, CARD_NAME, revision=revision)).read_text("utf-8", errors="replace")
+
+
+def _same_weights(api: HfApi, repo_id: str, revision: str | None, files: Mapping[str, Any]) -> bool:
+    """Whether the weights that are to be uploaded are in the repository already."""
+    ours = {name: path for name, path in files.items() if name.endswith(".safetensors")}
+    theirs = {
+        info.path: info.lfs.sha256 if info.lfs else info.blob_id
+        for info in api.get_paths_info(repo_id, list(ours), revision=revision)
+    }
+    return all(theirs.get(name) in _hashes(path) for name, path in ours.items())
+
+
+def _hashes(path: Path) -> tuple[str, str]:
+    """By which the Hub knows a file: SHA-256 of a large one, git's of others."""
+    data = path.read_bytes()
+    return hashlib.sha256(data).hexdigest(), hashlib.sha1(b"blob %d\0%s" % (len(data), data)).hexdigest()
 
 
 def create_repo(repo_id: str, *, private: bool | None = None, token: str | bool | None = None) -> HfApi:
@@ -218,6 +325,8 @@ def one_sentence(repo_id: str, revision: str | None = None, file: str = "") -> I
     """Turn the Hub client's many errors into one sentence each; `file` is what was to be downloaded, if anything."""
     try:
         yield
+    except HfstyleError:
+        raise
     except Exception as error:
         translated = _translated(_reason(error), repo_id, revision, file)
         if translated is None:

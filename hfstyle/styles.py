@@ -132,14 +132,18 @@ class Style:
         self,
         repo_id: str,
         *,
-        private: bool | None = None,
+        private: bool | None = True,
         commit_message: str | None = None,
         revision: str | None = None,
         card: str | None = None,
+        tag: str | None = None,
         create_pr: bool = False,
         token: str | bool | None = None,
     ) -> str:
-        """Upload `style.safetensors` and a card in one commit. See `PreTrainedModel.push_to_hub`."""
+        """Upload `style.safetensors` and a card in one commit. See `PreTrainedModel.push_to_hub`.
+
+        A repository that this call makes is private unless told otherwise: a style of one's own is one's own.
+        """
         with tempfile.TemporaryDirectory() as folder:
             self.save(folder)
             Path(folder, CARD_NAME).write_text(self.card(repo_id) if card is None else card, "utf-8")
@@ -150,7 +154,8 @@ class Style:
                 commit_message=commit_message or f"Upload the style {self.name}",
                 revision=revision,
                 subfolders=[""],
-                keep_card=card is None,
+                card="renew" if card is None else "replace",
+                tag=tag,
                 create_pr=create_pr,
                 token=token,
             )

@@ -108,7 +108,7 @@ def test_a_style_of_one_s_own_in_a_file_a_folder_or_on_the_hub(assets, here, hub
     bank.save_style("monet", here / "own.safetensors")
     (here / "folder").mkdir()
     bank.save_style("monet", here / "folder")
-    bank.style("monet").push_to_hub("alice/own", token=ALICE)
+    bank.style("monet").push_to_hub("alice/own", private=False, token=ALICE)
     expected = bank.painter(bank.load_style(here / "own.safetensors", name="rounded"))
     for name in ("own.safetensors", "folder", "./folder", here / "own.safetensors", "alice/own"):
         assert same(load_painter(name), expected)

@@ -1,5 +1,6 @@
 """Push and pull over HTTP: the real client against the local Hub, through the classes that a user meets."""
 
+import json
 import logging
 import os
 import re
@@ -17,8 +18,10 @@ from huggingface_hub import constants
 from local_hub import CutBody, GarbageJson, LongBody, Meanwhile, Status
 
 from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator
+from hfstyle.card import Card, Result, model_code
 from hfstyle.errors import ConfigError, HfstyleError, HubError, ModelNotFoundError, OptionError, WeightsError
-from hfstyle.repo import push_folder
+from hfstyle.hub import default_device
+from hfstyle.repo import ModelFiles, push_folder
 
 ALICE = "hf_alice"
 BOB = "hf_bob"
@@ -138,6 +141,120 @@ def test_a_card_that_is_there_stays_unless_a_new_one_is_given(hub, repo):
     assert repo.files()["README.md"] == written_by_hand
     tiny(seed=1).push_to_hub(REPO, token=ALICE, card="---\nlicense: mit\n---\nNew.\n")
     assert repo.files()["README.md"].endswith(b"New.\n")
+
+
+def measured(repo_id=REPO) -> str:
+    results = [Result("kid", 105.0, "KID", "164 photos")]
+    return str(Card("Prints", "Prints.", model_code(repo_id, "x"), results=results, sections=[("Figures", "105")]))
+
+
+def test_figures_stay_with_their_weights(hub, repo):
+    """Pushing the same again changes nothing; pushing other weights takes the old ones' figures away."""
+    tiny(seed=1).push_to_hub(REPO, token=ALICE, card=measured() + "\nMine.\n")
+    before = repo.commits
+    tiny(seed=1).push_to_hub(REPO, token=ALICE)
+    assert repo.commits == before
+    tiny(seed=2).push_to_hub(REPO, token=ALICE)
+    text = repo.files()["README.md"].decode()
+    assert "105" not in text and "model-index" not in text and "Prints." in text and text.endswith("Mine.\n")
+    assert len(repo.commits) == len(before) + 1, "one commit"
+
+
+def test_a_folder_s_card_is_renewed_and_what_somebody_edited_stays(hub, tmp_path):
+    tiny(seed=1).save_pretrained(tmp_path, card=measured("somewhere"))
+    push_folder(tmp_path, REPO, token=ALICE)
+    repo = hub.repo(REPO)
+    text = repo.files()["README.md"].decode()
+    assert f'from_pretrained("{REPO}")' in text and "somewhere" not in text
+    repo.push({"README.md": text.replace("# Prints", "# My prints\n\nHello.").encode()})
+    (tmp_path / "README.md").write_text(measured().replace("105", "90"))
+    push_folder(tmp_path, REPO, token=ALICE)
+    text = repo.files()["README.md"].decode()
+    assert "# My prints\n\nHello." in text and "90" in text and "105" not in text
+    push_folder(tmp_path, REPO, token=ALICE, card="replace")
+    assert "Hello." not in repo.files()["README.md"].decode()
+
+
+def test_a_tag_names_the_commit(hub, repo):
+    tiny(seed=1).push_to_hub(REPO, token=ALICE, tag="v1")
+    tiny(seed=2).push_to_hub(REPO, token=ALICE)
+    assert same(CycleGANGenerator.from_pretrained(REPO, revision="v1"), tiny(seed=1))
+    assert same(CycleGANGenerator.from_pretrained(REPO), tiny(seed=2))
+    before = repo.commits
+    with pytest.raises(OptionError) as caught:
+        tiny(seed=3).push_to_hub(REPO, token=ALICE, tag="v1")
+    said(caught, "has a tag v1 already; nothing was uploaded")
+    with pytest.raises(OptionError) as caught:
+        tiny(seed=3).push_to_hub(REPO, token=ALICE, tag="v2", create_pr=True)
+    said(caught, "create_pr or tag, not both")
+    assert repo.commits == before
+
+
+def test_a_repository_of_a_newer_hfstyle_says_so(hub, repo, files):
+    for change in ({"colour": "blue"}, {"_class_name": "DiffusionGenerator"}, {"ngf": "many"}):
+        config = json.loads(files["config.json"]) | change | {"_hfstyle_version": "99.1.0"}
+        repo.push({"config.json": json.dumps(config).encode()})
+        with pytest.raises(ConfigError) as caught:
+            AutoModel.from_pretrained(REPO)
+        said(caught, "it was made by hfstyle 99.1.0, and this is", "pip install -U hfstyle")
+    # What an older one, or nobody in particular, wrote wrong is simply wrong.
+    for version in ("0.0.1", None, "x", 3):
+        config = json.loads(files["config.json"]) | {"colour": "blue", "_hfstyle_version": version}
+        repo.push({"config.json": json.dumps(config).encode()})
+        with pytest.raises(ConfigError) as caught:
+            AutoModel.from_pretrained(REPO)
+        assert "made by" not in str(caught.value)
+
+
+def test_device_map(hub, repo):
+    for device_map in ("auto", "cpu", {"": "cpu"}):
+        model = AutoModel.from_pretrained(REPO, device_map=device_map)
+        assert model.device.type == default_device().type if device_map == "auto" else model.device.type == "cpu"
+        assert same(model.cpu(), tiny()) and not model.training
+    for options, words in (
+        ({"device_map": "cpu", "device": "cpu"}, "give one of them"),
+        ({"device_map": "abacus"}, "cannot be shared out by"),
+        ({"device_map": {"head": "cpu"}}, "cannot be shared out by"),
+    ):
+        with pytest.raises(OptionError) as caught:
+            AutoModel.from_pretrained(REPO, **options)
+        assert words in str(caught.value)
+
+
+def test_pulling_brings_what_was_pushed_and_nothing_else(hub, repo, files, tmp_path):
+    repo.push({
+        "reverse/config.json": files["config.json"], "reverse/model.safetensors": files["model.safetensors"],
+        "samples.jpg": b"picture", "notes.txt": b"x", "deep/er/config.json": b"{}", "pytorch_model.bin": b"code",
+    })  # fmt: skip
+    names = ModelFiles(REPO).pull(tmp_path / "here")
+    assert {
+        str(path.relative_to(tmp_path / "here")) for path in (tmp_path / "here").rglob("*") if path.is_file()
+    } == set(names)
+    assert set(names) == {
+        "README.md", "config.json", "model.safetensors", "samples.jpg", "reverse/config.json",
+        "reverse/model.safetensors",
+    }  # fmt: skip
+    assert same(AutoModel.from_pretrained(tmp_path / "here", subfolder="reverse"), tiny())
+    assert [path.name for path in tmp_path.iterdir()] == ["here"], "nothing is left over"
+
+
+def test_paths_that_lead_elsewhere_are_not_followed(hub, repo, tmp_path):
+    for path in ("../config.json", "/etc/model.safetensors", "reverse/../../config.json", "..\\model.safetensors"):
+        repo.push({path: b"{}"})
+    names = ModelFiles(REPO).pull(tmp_path / "a" / "here")
+    assert set(names) == {"README.md", "config.json", "model.safetensors"}
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_pull_that_fails_leaves_what_was_there(hub, repo, tmp_path):
+    ModelFiles(REPO).pull(tmp_path / "here")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "here").iterdir()}
+    tiny(seed=1).push_to_hub(REPO, token=ALICE)
+    hub.fail("GET", STORAGE, Status(500), times=None)
+    with pytest.raises(HubError):
+        ModelFiles(REPO).pull(tmp_path / "here")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "here").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
 def test_a_push_without_a_change_makes_no_commit_and_uploads_nothing(hub):

@@ -224,7 +224,7 @@ def test_missing_files_and_folders(tmp_path, hub, bank):
 # ---- the Hub ----
 def test_a_style_is_pushed_and_pulled(bank, hub):
     style = bank.style("山水", title="Shan shui", license="cc0-1.0", tradition="Ink, *paper* and room.")
-    address = style.push_to_hub(REPO, token=ALICE)
+    address = style.push_to_hub(REPO, private=False, token=ALICE)
     repo = hub.repo(REPO)
     assert set(repo.files()) == {".gitattributes", "README.md", STYLE_NAME}
     assert [commit.title for commit in repo.commits] == ["Upload the style 山水", "initial commit"]
@@ -238,7 +238,7 @@ def test_a_style_is_pushed_and_pulled(bank, hub):
 
 def test_its_card_says_what_it_is_and_how_to_use_it(bank, hub, tmp_path, monkeypatch):
     about = {"title": "Dusk", "license": "cc0-1.0", "base_model": "alice/bank", "tradition": "Edo.", "made_by": "Me"}
-    bank.style("ukiyoe", **about).push_to_hub(REPO, token=ALICE)
+    bank.style("ukiyoe", **about).push_to_hub(REPO, private=False, token=ALICE)
     bank.remove_style("ukiyoe")
     bank.push_to_hub("alice/bank", token=ALICE)
     _, front_matter, text = hub.repo(REPO).files()["README.md"].decode().split("---\n", 2)
@@ -253,7 +253,7 @@ def test_its_card_says_what_it_is_and_how_to_use_it(bank, hub, tmp_path, monkeyp
 
 
 def test_a_style_of_which_nothing_is_said_claims_no_licence(bank, hub):
-    bank.style("monet").push_to_hub(REPO, token=ALICE)
+    bank.style("monet").push_to_hub(REPO, private=False, token=ALICE)
     card = hub.repo(REPO).files()["README.md"].decode()
     assert "license" not in card and "base_model" not in card and 'from_pretrained("bank")' in card
 
@@ -270,7 +270,7 @@ def test_a_push_without_a_change_makes_no_commit(bank, hub):
 
 
 def test_a_private_style_is_for_its_owner(bank, hub):
-    bank.style("monet").push_to_hub(REPO, private=True, token=ALICE)
+    bank.style("monet").push_to_hub(REPO, token=ALICE)
     assert hub.repo(REPO).private
     other = emptied(bank)
     for token in (BOB, False):
@@ -281,7 +281,7 @@ def test_a_private_style_is_for_its_owner(bank, hub):
 
 
 def test_branches_and_pull_requests(bank, hub):
-    bank.style("monet").push_to_hub(REPO, token=ALICE)
+    bank.style("monet").push_to_hub(REPO, private=False, token=ALICE)
     bank.style("ukiyoe").push_to_hub(REPO, token=ALICE, revision="next", card="---\nlicense: mit\n---\nMine.\n")
     assert (
         Style.from_pretrained(REPO).name == "monet" and Style.from_pretrained(REPO, revision="next").name == "ukiyoe"
@@ -314,7 +314,7 @@ def test_refusals_are_one_sentence(bank, hub):
 @pytest.mark.parametrize("action,words", [(Status(500), "HTTP 500"), (CutBody(after=100), "connection")])
 def test_a_pull_that_fails(bank, hub, action, words, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-    bank.style("monet").push_to_hub(REPO, token=ALICE)
+    bank.style("monet").push_to_hub(REPO, private=False, token=ALICE)
     hub.fail("GET", r"^/_storage/", action, times=None)
     with pytest.raises(HubError) as caught:
         bank.load_style(REPO, name="new")

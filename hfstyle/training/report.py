@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hfstyle.card import Card, model_code
+from hfstyle.card import FIGURES, Card, Result, model_code
 from hfstyle.images import write_whole
 from hfstyle.repo import REPO_ID
 from hfstyle.training.config import PictureConfig
@@ -31,6 +31,24 @@ MEASURES = {
     "l1": "mean absolute error to the picture that belongs to the input, of a range of 2",
 }
 """What a training measures, in words; of all the lower is the better."""
+
+
+LIMITS = {
+    "image-to-image": (
+        "For photographs of any size, best of what it learnt from, and for whoever likes to see them so. It repeats "
+        "colours, contours and the grain of surfaces, and knows nothing of motifs, their meaning, or composition. Do "
+        "not show its pictures as the work of those whose pictures it learnt from."
+    ),
+    "unconditional-image-generation": (
+        "For play and study. It knows where colours and dark and light lie in the pictures that it learnt from, not "
+        "what they show. Do not show its pictures as the work of those who made these."
+    ),
+}
+"""By what a model is for: for whom it is, and what it must not be taken for."""
+LICENCE = (
+    "Whether the pictures that it learnt from allow this is for whoever publishes it to know; those that are data "
+    "sets on the Hub are named above."
+)
 
 
 def write_curves(output: Path) -> None:
@@ -105,11 +123,18 @@ def make_card(
     if (folder / CURVES_NAME).exists():
         training += f"\n\n![Losses and measures by step]({CURVES_NAME})"
     sections.append(("Training", training))
+    results = []
     if evaluations["last"] is not None:
-        sections.append(("Figures", _figures(evaluations, config, material)))
+        sections.append((FIGURES.capitalize(), _figures(evaluations, config, material)))
+        measured = f"{config.eval_samples} crops of pictures {_held_back(material)}"
+        last = {name: evaluations["last"][name] for name in MEASURES if name in evaluations["last"]}
+        results = [Result(name, round(value, 4), MEASURES[name], measured) for name, value in last.items()]
+    made_here = config.init_from is not None and Path(config.init_from).exists()
     if config.init_from:
         sections.append(("Started from", f"the weights of `{shell(config.init_from)}`."))
     generator = method.networks["generator"]
+    sections.append(("Limits", LIMITS[generator.pipeline_tag]))
+    sections.append(("Licence", f"The weights: `{config.license}`. {LICENCE}"))
     return Card(
         title=config.title or name,
         summary=method.summary,
@@ -121,6 +146,8 @@ def make_card(
         # The other sheets show the pictures that it learnt from, which may not be the user's to publish.
         samples=CARD_SAMPLES_NAME if (folder / CARD_SAMPLES_NAME).exists() else None,
         samples_caption=method.samples_caption,
+        base_model=config.init_from if REPO_ID.fullmatch(config.init_from or "") and not made_here else None,
+        results=results,
         sections=sections,
     )
 
@@ -136,14 +163,17 @@ def _figures(evaluations: Mapping[str, Any], config: PictureConfig, material: Ma
     rows = [f"| {MEASURES[name]} | {last[name]:.4f} | {best[name]:.4f} |" for name in MEASURES if name in last]
     return "\n".join(
         [
-            f"On {config.eval_samples} crops of {config.crop} pixels of pictures that it "
-            f"{'did not learn' if material.held_back_count else 'learnt'} from; the lower the better. These choose "
-            "between the steps of one training; they are no judgement of the style.\n",
+            f"On {config.eval_samples} crops of {config.crop} pixels of pictures {_held_back(material)}; "
+            "the lower the better. These choose between the steps of one training; they do not judge the style.\n",
             f"| | step {last['step']}, this model | step {best['step']}, the best by {config.metric} |",
             "|---|---|---|",
             *rows,
         ]
     )
+
+
+def _held_back(material: Material) -> str:
+    return f"that it {'did not learn' if material.held_back_count else 'learnt'} from"
 
 
 def shell(value: Any) -> str:

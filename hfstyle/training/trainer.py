@@ -20,11 +20,12 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from hfstyle.card import merge_cards
 from hfstyle.data.streams import StepSampler
 from hfstyle.errors import CheckpointError, DataError, HfstyleError, ImageError, OptionError
 from hfstyle.images import contact_sheet, save_image, write_whole
 from hfstyle.machine import cores, peak_memory
-from hfstyle.repo import create_repo, push_folder
+from hfstyle.repo import CARD_NAME, create_repo, push_folder
 from hfstyle.training.checkpoints import (
     BEST_NAME,
     STATE_NAME,
@@ -494,7 +495,10 @@ class Trainer:
         self.accelerator.wait_for_everyone()
 
     def _card(self, folder: Path) -> str:
-        return str(make_card(self.config, self.method, self.material, folder, self.step, self.evaluations, self.about))
+        """The model card for a folder; of one that is there, and was perhaps edited, what hfstyle wrote is renewed."""
+        card = str(make_card(self.config, self.method, self.material, folder, self.step, self.evaluations, self.about))
+        there = folder / CARD_NAME
+        return merge_cards(there.read_text("utf-8", errors="replace"), card) if there.exists() else card
 
     # ---- resuming ----
     def _state(self, pools: list[dict[str, list[torch.Tensor]]]) -> dict[str, Any]:
