@@ -238,11 +238,11 @@ class PreTrainedModel(nn.Module):
         with hint_at_newer(files.config()):
             _check_class(cls, files.config(), files.describe(CONFIG_NAME))
             config = cls.Config.from_dict(files.config(), files.describe(CONFIG_NAME))
-        path = files.path(weights_name(variant))
         # Built on "meta", a network costs no memory, so a config that asks for the impossible is found out by
         # comparing it with the file's header before anything is allocated.
         with torch.device("meta"):
             model = cls(config)
+        path = files.path(weights_name(variant), _most_bytes(model))
         try:
             state = _read_weights(path, model.state_dict(), files.describe(path.name))
         except WeightsError as error:
@@ -418,6 +418,11 @@ def _check_class(cls: type, config: Mapping[str, Any], where: str) -> None:
         raise ConfigError(
             f"{where} holds a {name!s:.60}, not a {cls.__name__}; AutoModel.from_pretrained finds the right class"
         )
+
+
+def _most_bytes(model: nn.Module) -> int:
+    """The size of its weights in double precision, with room for their names."""
+    return sum(8 * tensor.numel() + 1024 for tensor in model.state_dict().values()) + 2**20
 
 
 def _read_weights(path: Path, expected: Mapping[str, torch.Tensor], where: str) -> dict[str, torch.Tensor]:

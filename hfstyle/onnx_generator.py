@@ -75,7 +75,7 @@ class OnnxGenerator(Stylizer):
         path = Path(os.path.expanduser(os.fspath(name_or_path)))
         if not path.is_file():
             files = ModelFiles(name_or_path, revision, subfolder, token, cache_dir, local_files_only, force_download)
-            path = files.path(ONNX_NAME)
+            path = files.path(ONNX_NAME, MAX_FILE_BYTES)
         session = open_session(path, providers)
         header = _read_header(session, path.name)
         return (OnnxStyleBank if "styles" in header else OnnxGenerator)(session, header)

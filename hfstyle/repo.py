@@ -21,7 +21,7 @@ from huggingface_hub import errors as hub_errors
 from hfstyle import __version__
 from hfstyle.assets import ASSETS, bundled_models
 from hfstyle.card import for_repo, merge_cards, without_figures
-from hfstyle.errors import ConfigError, HfstyleError, HubError, ModelNotFoundError, OptionError
+from hfstyle.errors import ConfigError, HfstyleError, HubError, ModelNotFoundError, OptionError, WeightsError
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -31,6 +31,9 @@ STYLE_NAME = "style.safetensors"
 ONNX_NAME = "model.onnx"
 """The file of an exported network, see `hfstyle.export`."""
 MAX_CONFIG_BYTES = 2**20
+MAX_CARD_BYTES = 4 * 2**20
+MAX_BYTES = 2**35
+"""Of one file that is pulled without a look at it."""
 PUBLISHED = (CARD_NAME, CONFIG_NAME, "model*.safetensors", STYLE_NAME, "model*.onnx")
 PUBLISHED += ("samples.jpg", "metrics.jsonl", "curves.png")
 """What is uploaded and pulled, in these folders:"""
@@ -70,28 +73,36 @@ class ModelFiles:
         """How an error names one of the files."""
         return f"{file} of {'/'.join(filter(None, (self.name, self.subfolder)))}"
 
-    def path(self, file: str) -> Path:
-        """The path of a file on this machine, downloaded where needed."""
+    def path(self, file: str, at_most: int, error: type[HfstyleError] = WeightsError) -> Path:
+        """The path of a file on this machine, downloaded where needed.
+
+        Raises:
+            error: On the Hub, it has more than `at_most` bytes. None of them is downloaded.
+        """
         if self.folder is not None:
             path = self.folder / self.subfolder / file
             if not path.is_file():
                 raise ModelNotFoundError(f"{path.parent} is not a model: it has no {file}")
             return path
-        with one_sentence(self.name, revision=self.revision, file="/".join(filter(None, (self.subfolder, file)))):
-            path = Path(
-                hf_hub_download(
-                    self.name,
-                    file,
-                    subfolder=self.subfolder or None,
-                    library_name="hfstyle",
-                    library_version=__version__,
-                    **self.download_options,
+        return self._download("/".join(filter(None, (self.subfolder, file))), at_most, error)
+
+    def _download(self, name: str, at_most: int, error: type[HfstyleError] = WeightsError) -> Path:
+        """A file of the repository, by its path there."""
+        options = {"library_name": "hfstyle", "library_version": __version__, **self.download_options}
+        with one_sentence(self.name, revision=self.revision, file=name):
+            there = None
+            with contextlib.suppress(Exception):  # the Hub is out of reach: the cache may do, or says what is wrong
+                there = hf_hub_download(self.name, name, dry_run=True, **options)
+            if there and there.will_download and (there.file_size or 0) > at_most:
+                raise error(
+                    f"{name} of {self.name} is larger than such a file of hfstyle can be: {there.file_size:,} bytes, "
+                    f"where {at_most:,} are enough; it was not downloaded"
                 )
-            )
+            path = hf_hub_download(self.name, name, **options)
         # From here on this very commit: somebody may push between the config and the weights.
-        if commit := SNAPSHOT.search(path.as_posix()):
+        if commit := SNAPSHOT.search(Path(path).as_posix()):
             self.download_options["revision"] = commit[1]
-        return path
+        return Path(path)
 
     def config(self) -> dict[str, Any]:
         """The contents of `config.json`, read once."""
@@ -100,7 +111,7 @@ class ModelFiles:
         return self._config
 
     def _read_config(self) -> dict[str, Any]:
-        path = self.path(CONFIG_NAME)
+        path = self.path(CONFIG_NAME, MAX_CONFIG_BYTES, ConfigError)
         try:
             if path.stat().st_size > MAX_CONFIG_BYTES:
                 raise ConfigError(f"{self.describe(CONFIG_NAME)} is larger than {MAX_CONFIG_BYTES // 2**20} MB")
@@ -116,8 +127,12 @@ class ModelFiles:
     def card(self) -> str | None:
         """The text of the model card, or None where there is none."""
         try:
-            return self.path(CARD_NAME).read_text("utf-8", errors="replace")
-        except (ModelNotFoundError, HubError):  # offline, a card that nobody asked for before is not in the cache
+            return self.path(CARD_NAME, MAX_CARD_BYTES).read_text("utf-8", errors="replace")
+        except (
+            ModelNotFoundError,
+            HubError,
+            WeightsError,
+        ):  # offline, a card that nobody asked for before is not in the cache
             return None
 
     def sizes(self) -> dict[str, int]:
@@ -147,7 +162,9 @@ class ModelFiles:
         names = [name for name in self.sizes() if _is_published(name)]
         if CONFIG_NAME not in names and STYLE_NAME not in names:
             raise ModelNotFoundError(f"{self.name} has no model of hfstyle: neither {CONFIG_NAME} nor {STYLE_NAME}")
-        paths = {name: self.folder / name if self.folder is not None else self._download(name) for name in names}
+        paths = {
+            name: self.folder / name if self.folder is not None else self._download(name, MAX_BYTES) for name in names
+        }
         target = Path(folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as partial:
@@ -159,14 +176,6 @@ class ModelFiles:
                 Path(target, name).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(Path(partial, name), Path(target, name))
         return names
-
-    def _download(self, name: str) -> Path:
-        with one_sentence(self.name, revision=self.revision, file=name):
-            return Path(
-                hf_hub_download(
-                    self.name, name, library_name="hfstyle", library_version=__version__, **self.download_options
-                )
-            )
 
 
 def _is_published(name: str) -> bool:
@@ -219,7 +228,8 @@ def push_folder(
             raise OptionError(f"{repo_id} has a tag {tag} already; nothing was uploaded")
         files: dict[str, Path | str] = {name: folder / name for name in _published(folder, subfolders)}
         if CARD_NAME in files:
-            files[CARD_NAME] = for_repo(Path(folder, CARD_NAME).read_text("utf-8"), repo_id)
+            text = Path(folder, CARD_NAME).read_text("utf-8")
+            files[CARD_NAME] = for_repo(text, repo_id) if CONFIG_NAME in files else text  # a style's names its bank
         elif default_card and "" in subfolders:
             files[CARD_NAME] = default_card
         if card != "replace" and (there := _card_there(api, repo_id, revision)) is not None:

@@ -126,7 +126,7 @@ class Style:
         if os.path.isfile(path := os.path.expanduser(name_or_path)):
             return cls.load(path)
         files = ModelFiles(name_or_path, revision, "", token, cache_dir, local_files_only, force_download)
-        return cls.load(files.path(STYLE_NAME), files.describe(STYLE_NAME))
+        return cls.load(files.path(STYLE_NAME, MAX_STYLE_BYTES), files.describe(STYLE_NAME))
 
     def push_to_hub(
         self,

@@ -238,6 +238,20 @@ def test_pulling_brings_what_was_pushed_and_nothing_else(hub, repo, files, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["here"], "nothing is left over"
 
 
+def test_what_is_too_large_to_be_of_the_model_is_not_downloaded(hub, repo, files, tmp_path):
+    """A config that is small, and weights without end."""
+    repo.push({"model.safetensors": files["model.safetensors"] + bytes(4 * 2**20)})
+    hub.log.clear()
+    with pytest.raises(WeightsError) as caught:
+        AutoModel.from_pretrained(REPO)
+    said(caught, "model.safetensors", "is larger than such a file of hfstyle can be", "it was not downloaded")
+    assert not hub.requests("GET", STORAGE)
+    repo.push({"config.json": bytes(2**20 + 1)})
+    with pytest.raises(ConfigError) as caught:
+        AutoModel.from_pretrained(REPO)
+    said(caught, "config.json", "is larger than")
+
+
 def test_paths_that_lead_elsewhere_are_not_followed(hub, repo, tmp_path):
     for path in ("../config.json", "/etc/model.safetensors", "reverse/../../config.json", "..\\model.safetensors"):
         repo.push({path: b"{}"})

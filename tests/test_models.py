@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from test_images import gradient
 
-from hfstyle import AutoModel, DCGANDiscriminator, DCGANGenerator, bundled_models
+from hfstyle import AutoModel, DCGANDiscriminator, DCGANGenerator, PixelDiscriminator, bundled_models
 from hfstyle.auto import MODEL_CLASSES
 from hfstyle.discriminators import FeatureDiscriminator, StylePatchGANDiscriminator
 from hfstyle.errors import ConfigError, HfstyleError, ModelNotFoundError, OptionError, WeightsError
@@ -275,6 +275,52 @@ def test_weights_that_are_not_safetensors(model, folder, data):
     (folder / WEIGHTS_NAME).write_bytes(data)
     with pytest.raises(WeightsError):
         type(model).from_pretrained(folder)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(model, folder, number):
+    state = load_file(folder / WEIGHTS_NAME)
+    name = next(name for name in sorted(state) if state[name].is_floating_point())
+    state[name].view(-1)[-1] = number
+    save_file(state, folder / WEIGHTS_NAME)
+    with pytest.raises(WeightsError, match=f"{name} holds NaN or infinity"):
+        type(model).from_pretrained(folder)
+
+
+KINDS = st.sampled_from(["F32", "F16", "BF16", "F64", "I64", "U8", "BOOL", "F8_E4M3", "X", 3, None])
+SIZES = st.lists(st.integers(-1, 2**63) | st.integers(0, 64), max_size=5) | st.none()
+OFFSETS = st.lists(st.integers(-1, 2**62), max_size=3)
+ENTRIES = st.fixed_dictionaries({"dtype": KINDS, "shape": SIZES, "data_offsets": OFFSETS})
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_weights_file_crashes_the_reader(tmp_path, data):
+    """Bytes changed at random, a header that lies about what follows, or a file that ends early."""
+    model = PixelDiscriminator(ndf=2)
+    model.save_pretrained(tmp_path / "model", card="")
+    path = tmp_path / "model" / WEIGHTS_NAME
+    whole = path.read_bytes()
+    size = int.from_bytes(whole[:8], "little")
+    if data.draw(st.booleans()):
+        names = st.sampled_from([*model.state_dict(), "__metadata__", "other"])
+        header = json.loads(whole[8 : 8 + size]) | data.draw(st.dictionaries(names, ENTRIES, max_size=3))
+        text = json.dumps(header).encode()
+        length = len(text) if data.draw(st.booleans()) else data.draw(st.integers(0, 2**64 - 1))
+        changed = bytearray(length.to_bytes(8, "little") + text + whole[8 + size :])
+    else:
+        changed = bytearray(whole)
+        for _ in range(data.draw(st.integers(1, 8))):
+            changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()):
+        del changed[data.draw(st.integers(0, len(changed))) :]
+    path.write_bytes(changed)
+    try:
+        loaded = AutoModel.from_pretrained(tmp_path / "model", device="cpu")
+    except HfstyleError as error:
+        assert "\n" not in str(error) and len(str(error)) < 1000
+    else:
+        assert all(tensor.isfinite().all() for tensor in loaded.state_dict().values())
 
 
 @settings(deadline=None)
