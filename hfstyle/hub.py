@@ -62,6 +62,8 @@ class ModelConfig:
     def from_dict(cls, values: Mapping[str, Any], where: str = "the config") -> Self:
         """Build from a dictionary that holds every field and nothing else (keys that start with `_` are notes).
 
+        One that an older hfstyle wrote may lack a field that came later: its default is what was before.
+
         Raises:
             ConfigError: A key is unknown or missing, or its value has the wrong type or is outside its range.
         """
@@ -71,7 +73,10 @@ class ModelConfig:
         known = [field.name for field in dataclasses.fields(cls)]
         if unknown := sorted(str(key) for key in given if key not in known):
             raise ConfigError(f"{where} has keys that {cls.__name__} does not know: {some(unknown)}")
-        if missing := [name for name in known if name not in given]:
+        missing = [name for name in known if name not in given]
+        made_by = values.get(VERSION_KEY)
+        older = isinstance(made_by, str) and () < _release(made_by) < _release(__version__)
+        if missing and not older:
             raise ConfigError(f"{where} lacks keys that {cls.__name__} needs: {some(missing)}")
         try:
             return cls(**given)

@@ -35,7 +35,7 @@ TINY = {
     "MultiScaleDiscriminator": {"ndf": 4, "n_layers": 1, "n_scales": 2},
     "PatchGANDiscriminator": {"ndf": 4, "n_layers": 2},
     "Pix2PixGenerator": {"ngf": 4, "n_downs": 3},
-    "PixelDiscriminator": {"ndf": 4},
+    "PixelDiscriminator": {"ndf": 4, "norm": "instance"},
     "StyleBankGenerator": {"styles": ("monet", "山水"), "ngf": 2, "n_blocks": 1},
     "StylePatchGANDiscriminator": {"ndf": 4, "n_layers": 2, "styles": ("monet", "山水")},
 }
@@ -239,6 +239,24 @@ def test_unknown_and_missing_config_keys_are_named(model, folder):
     edit_config(folder, colour=..., **{first_field(model): ...})
     with pytest.raises(ConfigError, match=f"needs: {first_field(model)}"):
         AutoModel.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("cls", MODEL_CLASSES.values(), ids=MODEL_CLASSES)
+def test_a_field_that_came_later_has_its_default_in_older_configs(cls, tmp_path):
+    """So it must be what was before: see CONTRIBUTING.md."""
+    first, *others = TINY[cls.__name__].items()
+    model, folder = cls(**dict([first])), tmp_path
+    name = others[0][0]
+    model.save_pretrained(folder)
+    edit_config(folder, **{name: ...})
+    with pytest.raises(ConfigError, match=f"needs: {name}"):
+        type(model).from_pretrained(folder)
+    edit_config(folder, _hfstyle_version="0.0.9")
+    assert type(model).from_pretrained(folder).config == model.config
+    for version in ("99.0", "", None, 3):
+        edit_config(folder, _hfstyle_version=version)
+        with pytest.raises(ConfigError, match=f"needs: {name}"):
+            type(model).from_pretrained(folder)
 
 
 @pytest.mark.parametrize("value", ["three", 3.0, True, None, [3], 0, -1, 10**9])

@@ -187,13 +187,18 @@ def test_the_accelerate_config_in_the_readme_is_one(tmp_path):
     assert (config.num_machines, config.num_processes, config.machine_rank) == (2, 8, 0)
 
 
+def clean_copy(folder: Path) -> Path:
+    """The tree as from a clean clone, without what lies about here."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in tracked.strip("\0").split("\0"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
 @pytest.mark.slow
 def test_the_wheel_carries_the_style_and_names_its_extras(tmp_path):
-    source = tmp_path / "source"
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in tracked.strip("\0").split("\0"):  # as from a clean clone, without what lies about here
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, source / name)
+    source = clean_copy(tmp_path / "source")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(source)]
     result = subprocess.run(build, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -214,7 +219,28 @@ def test_the_wheel_carries_the_style_and_names_its_extras(tmp_path):
     assert any(name.endswith("licenses/NOTICE") for name in names)
     for extra in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]:
         assert f"Provides-Extra: {extra}" in metadata
-    assert wheel.stat().st_size < 20 * 2**20
+    assert wheel.stat().st_size < 32 * 2**20
+
+
+@pytest.mark.slow
+def test_a_release_can_be_cut(tmp_path, hub):
+    """The commands of CONTRIBUTING.md, from a clean copy: wheel and sdist, each installed afresh, then the Hub."""
+    hub.add_user("hf_release", "hfstyle")
+    source = clean_copy(tmp_path / "source")
+    chapter = (ROOT / "CONTRIBUTING.md").read_text().split("<!-- release -->\n")[1]
+    commands = re.match(r"```bash\n(.*?)```", chapter, re.S)[1].splitlines()
+    environment = {**os.environ, "HF_TOKEN": "hf_release"}
+    for command in commands[1:]:  # the first makes what is here already
+        command = command.replace(".venv/bin/python", shlex.quote(sys.executable))
+        command = command.replace(
+            "pip install dist", "pip install -q torch==" + torch.__version__.split("+")[0] + " dist"
+        )
+        result = subprocess.run(command, shell=True, cwd=source, capture_output=True, text=True, env=environment)
+        assert result.returncode == 0, command + result.stderr
+    assert len(list((source / "dist").iterdir())) == 2
+    assert (source / "life.png").read_bytes() == (source / "life-too.png").read_bytes()
+    for name in hfstyle.bundled_models():
+        assert list(hub.repo(f"hfstyle/{name}").tags) == [f"v{hfstyle.__version__}"]
 
 
 def test_the_changelog_knows_this_version():
