@@ -418,7 +418,11 @@ def _resnet(tensors: Tensors) -> _Found | None:
         "upsample": upsample,
     }
     kind = "HugGAN's" if huggan else "CUT's, anti-aliased" if blurred or bilinear else "the reference's"
-    return _Found(CycleGANGenerator, options, modules, f"{kind}, {n_blocks} blocks")
+    # HugGAN pads by as many pixels as there are channels, which is right for three.
+    notes = (
+        ("pictures keep their size; HugGAN's own code would make these smaller",) if huggan and head[1] != 3 else ()
+    )
+    return _Found(CycleGANGenerator, options, modules, f"{kind}, {n_blocks} blocks", notes=notes)
 
 
 def _unet(tensors: Tensors) -> _Found | None:

@@ -141,9 +141,9 @@ def resnet(s: Tensors, x: torch.Tensor, norm="instance") -> torch.Tensor:
 
 
 # ---- HugGAN's CycleGAN (after PyTorch-GAN) ----
-def huggan_resnet_state(blocks=9, ngf=8, seed=0) -> Tensors:
+def huggan_resnet_state(blocks=9, ngf=8, channels=3, seed=0) -> Tensors:
     m = Maker(seed)
-    m.conv("model.1", ngf, 3, 7, 7)
+    m.conv("model.1", ngf, channels, 7, 7)
     m.conv("model.4", 2 * ngf, ngf, 3, 3)
     m.conv("model.7", 4 * ngf, 2 * ngf, 3, 3)
     for n in range(10, 10 + blocks):
@@ -151,7 +151,7 @@ def huggan_resnet_state(blocks=9, ngf=8, seed=0) -> Tensors:
         m.conv(f"model.{n}.block.5", 4 * ngf, 4 * ngf, 3, 3)
     m.conv(f"model.{11 + blocks}", 2 * ngf, 4 * ngf, 3, 3)
     m.conv(f"model.{15 + blocks}", ngf, 2 * ngf, 3, 3)
-    m.conv(f"model.{19 + blocks}", 3, ngf, 7, 7)
+    m.conv(f"model.{19 + blocks}", channels, ngf, 7, 7)
     m.state[f"model.{19 + blocks}.weight"] *= 0.4
     return m.state
 

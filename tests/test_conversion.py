@@ -141,6 +141,14 @@ def test_animegan_as_its_script_runs_it(tmp_path):
     assert "align_corners" in recognise(tmp_path / "latest_net_G.pth").notes[0]
 
 
+def test_huggan_s_grey_pictures_keep_their_size(tmp_path):
+    """There, 64x64 pixels become 56x56, since the padding goes by the number of channels."""
+    conversion = recognise(saved(tmp_path, peers.huggan_resnet_state(blocks=1, channels=1)))
+    assert conversion.model.stylize(gradient(size=(64, 64))).size == (64, 64)
+    assert conversion.notes == ("pictures keep their size; HugGAN's own code would make these smaller",)
+    assert recognise(saved(tmp_path, peers.huggan_resnet_state(blocks=1))).notes == ()
+
+
 @pytest.mark.parametrize("name,parameters", [
     ("resnet", 11_378_179), ("CUT", 11_378_179), ("HugGAN", 11_378_179), ("unet_256", 54_413_955),
     ("unet_128", 41_828_995), ("fast style", 1_679_235), ("AnimeGAN", 2_143_552),
