@@ -36,8 +36,8 @@ MAX_PICKLE_BYTES = 16 * 2**20
 """Of what stands around the tensors, which for the largest known network is some kilobytes."""
 MAX_DEPTH = 8
 """How deep networks may lie inside dictionaries and prefixes."""
-MAX_NETWORKS = 1000
-"""Sets of tensors that are looked at in one file."""
+MAX_LOOKS = 20_000
+"""Values that are looked at in one file: a stranger's dictionaries may lead to one another in endless ways."""
 
 COUNTERS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -104,6 +104,8 @@ def recognise(file: str | os.PathLike, key: str | None = None, **options: Any) -
     search.look_into(read_checkpoint(file))
     if key is not None and key not in search.seen:
         raise OptionError(f"{where} has nothing at {key!r:.80}; it has: {some(list(filter(None, search.seen)), 12)}")
+    if not search.found and search.unfit:
+        raise search.unfit[0]
     # Beside a generator, its discriminator is not meant.
     generators = [one for one in search.found if one.model.pipeline_tag is not None]
     found = generators or search.found
@@ -206,9 +208,13 @@ class _Search:
         self.found: list[Conversion] = []
         self.close: list[str] = []
         """What kept sets that look like a network from being one."""
+        self.unfit: list[OptionError] = []
+        """Of networks that do not have the options."""
+        self._looks = 0
 
     def look_into(self, content: Any, path: str = "", depth: int = 0) -> None:
-        if not isinstance(content, Mapping) or depth > MAX_DEPTH or len(self.seen) > MAX_NETWORKS:
+        self._looks += 1
+        if not isinstance(content, Mapping) or depth > MAX_DEPTH or self._looks > MAX_LOOKS:
             return
         named = {name: value for name, value in content.items() if isinstance(name, str)}
         tensors = _without_wrappings({name: value for name, value in named.items() if _is_tensor(value)})
@@ -232,6 +238,9 @@ class _Search:
         except _Unlike as error:
             self.close.append(str(error))
             return False
+        except OptionError as error:
+            self.unfit.append(error)
+            return True
         if found is not None:
             self.found.append(found)
         return found is not None
