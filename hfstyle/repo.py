@@ -166,6 +166,9 @@ class ModelFiles:
             name: self.folder / name if self.folder is not None else self._download(name, MAX_BYTES) for name in names
         }
         target = Path(folder)
+        for name in names:
+            if (target / name).parent.is_symlink() and target != (target / name).parent:
+                raise OptionError(f"{(target / name).parent} is a link to another folder; remove it first")
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as partial:
             for name, path in paths.items():
@@ -226,7 +229,7 @@ def push_folder(
             api.create_branch(repo_id, branch=revision, exist_ok=True)
         if tag is not None and tag in {one.name for one in api.list_repo_refs(repo_id).tags}:
             raise OptionError(f"{repo_id} has a tag {tag} already; nothing was uploaded")
-        files: dict[str, Path | str] = {name: folder / name for name in _published(folder, subfolders)}
+        files: dict[str, Path | str] = {name: _own_file(folder, name) for name in _published(folder, subfolders)}
         if CARD_NAME in files:
             text = Path(folder, CARD_NAME).read_text("utf-8")
             files[CARD_NAME] = for_repo(text, repo_id) if CONFIG_NAME in files else text  # a style's names its bank
@@ -250,6 +253,14 @@ def push_folder(
         if tag is not None:
             api.create_tag(repo_id, tag=tag, revision=commit.oid)
     return commit.pr_url or commit.commit_url
+
+
+def _own_file(folder: Path, name: str) -> Path:
+    """A file that lies in the folder itself: a link in a stranger's folder may lead to what nobody means to share."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise OptionError(f"{path} is a link to a file elsewhere; copy it there if it is to be shared")
+    return path
 
 
 def _card_there(api: HfApi, repo_id: str, revision: str | None) -> str | None:

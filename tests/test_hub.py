@@ -260,6 +260,23 @@ def test_paths_that_lead_elsewhere_are_not_followed(hub, repo, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+def test_links_are_neither_shared_nor_written_through(hub, repo, files, tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "elsewhere").mkdir()
+    tiny(seed=1).save_pretrained(tmp_path / "model")
+    (tmp_path / "model" / "samples.jpg").symlink_to(tmp_path / "secret")
+    before = repo.commits
+    with pytest.raises(OptionError, match=r"samples\.jpg is a link to a file elsewhere"):
+        push_folder(tmp_path / "model", REPO, token=ALICE)
+    assert repo.commits == before
+    repo.push({"reverse/config.json": files["config.json"]})
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "reverse").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OptionError, match="reverse is a link to another folder"):
+        ModelFiles(REPO).pull(tmp_path / "here")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_a_pull_that_fails_leaves_what_was_there(hub, repo, tmp_path):
     ModelFiles(REPO).pull(tmp_path / "here")
     before = {path.name: path.read_bytes() for path in (tmp_path / "here").iterdir()}
