@@ -223,13 +223,13 @@ def push_folder(
         what = "revision" if revision is not None else "tag"
         raise OptionError(f"a pull request to {repo_id} is made from main: give create_pr or {what}, not both")
     folder = Path(folder)
+    files: dict[str, Path | str] = {name: _own_file(folder, name) for name in _published(folder, subfolders)}
     api = create_repo(repo_id, private=private, token=token)
     with one_sentence(repo_id, revision=revision):
         if revision is not None and not revision.startswith("refs/"):  # refs/pr/1 is there or cannot be made
             api.create_branch(repo_id, branch=revision, exist_ok=True)
         if tag is not None and tag in {one.name for one in api.list_repo_refs(repo_id).tags}:
             raise OptionError(f"{repo_id} has a tag {tag} already; nothing was uploaded")
-        files: dict[str, Path | str] = {name: _own_file(folder, name) for name in _published(folder, subfolders)}
         if CARD_NAME in files:
             text = Path(folder, CARD_NAME).read_text("utf-8")
             files[CARD_NAME] = for_repo(text, repo_id) if CONFIG_NAME in files else text  # a style's names its bank
