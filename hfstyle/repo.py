@@ -236,10 +236,12 @@ def push_folder(
         elif default_card and "" in subfolders:
             files[CARD_NAME] = default_card
         if card != "replace" and (there := _card_there(api, repo_id, revision)) is not None:
-            if card == "keep":
-                files[CARD_NAME] = there if _same_weights(api, repo_id, revision, files) else without_figures(there)
-            elif CARD_NAME in files:
-                files[CARD_NAME] = merge_cards(there, files[CARD_NAME])
+            new = files.pop(CARD_NAME, "")
+            renewed = merge_cards(there, new) if card == "renew" and new else there
+            if card == "keep" and not _same_weights(api, repo_id, revision, files):
+                renewed = without_figures(there)
+            if renewed != there:
+                files[CARD_NAME] = renewed
         commit = api.create_commit(
             repo_id,
             [
@@ -271,8 +273,8 @@ def _card_there(api: HfApi, repo_id: str, revision: str | None) -> str | None:
 
 
 def _same_weights(api: HfApi, repo_id: str, revision: str | None, files: Mapping[str, Any]) -> bool:
-    """Whether the weights that are to be uploaded are in the repository already."""
-    ours = {name: path for name, path in files.items() if name.endswith(".safetensors")}
+    """Whether the weights that the card is about are in the repository already, as far as they are to be uploaded."""
+    ours = {name: path for name, path in files.items() if name.endswith(".safetensors") and "/" not in name}
     theirs = {
         info.path: info.lfs.sha256 if info.lfs else info.blob_id
         for info in api.get_paths_info(repo_id, list(ours), revision=revision)

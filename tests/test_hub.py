@@ -158,6 +158,10 @@ def test_figures_stay_with_their_weights(hub, repo):
     text = repo.files()["README.md"].decode()
     assert "105" not in text and "model-index" not in text and "Prints." in text and text.endswith("Mine.\n")
     assert len(repo.commits) == len(before) + 1, "one commit"
+    # They are of the model at the top, not of what lies below it.
+    tiny(seed=2).push_to_hub(REPO, token=ALICE, card=measured())
+    tiny(seed=3).push_to_hub(REPO, token=ALICE, subfolder="reverse")
+    assert "105" in repo.files()["README.md"].decode()
 
 
 def test_a_folder_s_card_is_renewed_and_what_somebody_edited_stays(hub, tmp_path):
