@@ -102,6 +102,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "style.pointillism": {"en": "Neo-Impressionism", "zh-CN": "新印象派"},
     "style.impressionism": {"en": "Impressionism", "zh-CN": "印象派"},
     "style.shanshui": {"en": "Shanshui", "zh-CN": "山水"},
+    "style.bank:shanshui": {"en": "Shanshui II", "zh-CN": "山水（二）"},
     "style.kuindzhi": {"en": "Kuindzhi", "zh-CN": "库因芝"},
     "style.pirosmani": {"en": "Pirosmani", "zh-CN": "皮罗斯马尼"},
     # Errors
