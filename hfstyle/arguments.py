@@ -4,11 +4,11 @@ import contextlib
 import io
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hfstyle.errors import ImageError, OptionError
+from hfstyle.errors import HfstyleError, ImageError, OptionError
 
 STDIO = "-"
 """In place of a file, standard input or output."""
@@ -53,6 +53,17 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ImageError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def writing(where: str) -> Iterator[None]:
+    """Turn what the system says of a place that cannot be written to into one sentence."""
+    try:
+        yield
+    except HfstyleError:
+        raise
+    except OSError as error:
+        raise OptionError(f"cannot write to {where}: {error.strerror or error}") from error
 
 
 def named(path: Path) -> Path:

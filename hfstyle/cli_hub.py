@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from hfstyle.arguments import make_folder, refuse_existing, short
-from hfstyle.errors import HfstyleError, OptionError
+from hfstyle.arguments import make_folder, refuse_existing, short, writing
+from hfstyle.errors import OptionError
 
 
 @dataclass
@@ -40,12 +41,14 @@ class Convert:
             raise OptionError("--private is about the repository that --push names")
         output = self.output
         if output is None and self.push is None:
-            output = os.path.splitext(self.checkpoint)[0]
-            if output == self.checkpoint:
+            output = os.path.splitext(os.path.expanduser(self.checkpoint))[0]
+            if output == os.path.expanduser(self.checkpoint):
                 raise OptionError(f"{self.checkpoint} has no ending to take away; give -o a folder")
-        if output is not None and os.path.exists(os.path.join(output, "config.json")) and not self.overwrite:
-            raise OptionError(f"{output} has a model; pass --overwrite to replace it")
+        for name in ("config.json", "model.safetensors", "README.md"):
+            if output is not None and os.path.exists(os.path.join(output, name)) and not self.overwrite:
+                raise OptionError(f"{output} has a {name}; pass --overwrite to replace it, or give -o another folder")
         from hfstyle.conversion import recognise
+        from hfstyle.repo import push_folder
 
         found = recognise(self.checkpoint, self.key, **_fields(self.set))
         done = {"checkpoint": self.checkpoint, "key": found.key, "layout": found.layout, "notes": list(found.notes)}
@@ -53,11 +56,17 @@ class Convert:
         done |= {"config": found.model.config.to_dict(), "folder": output, "pushed": None}
         if output is not None:
             make_folder(Path(output))
-            found.model.save_pretrained(output, card=found.card(self.checkpoint, str(Path(output).resolve().name)))
+            with writing(output):
+                found.model.save_pretrained(output, card=self._card(found, output))
         if self.push is not None:
-            done["pushed"] = found.model.push_to_hub(
-                self.push, private=self.private or None, card=found.card(self.checkpoint, self.push)
-            )
+            with tempfile.TemporaryDirectory() as folder:
+                found.model.save_pretrained(folder, card=found.card(self.checkpoint, self.push))
+                done["pushed"] = push_folder(
+                    folder,
+                    self.push,
+                    private=self.private or None,
+                    commit_message=f"Convert {os.path.basename(self.checkpoint)}",
+                )
         if self.json:
             print(json.dumps(done, indent=2))
             return 0
@@ -68,6 +77,13 @@ class Convert:
             if where is not None:
                 print(where)
         return 0
+
+    def _card(self, found: Any, output: str) -> str:
+        """The card; of one that is there, and was perhaps edited, what hfstyle wrote is renewed."""
+        from hfstyle.card import merge_cards
+
+        card, there = found.card(self.checkpoint, Path(output).resolve().name), Path(output, "README.md")
+        return merge_cards(there.read_text("utf-8", errors="replace"), card) if there.exists() else card
 
 
 @dataclass
@@ -101,9 +117,12 @@ class Export:
         model = model_class(files.config(), files.describe(CONFIG_NAME)).from_files(files, device="cpu")
         title, data = read_card(files.card() or "")
         make_folder(Path(output).parent)
-        difference = export(
-            model, output, fp16=self.fp16, check=self.check, title=title, license=data.get("license")
-        )  # fmt: skip
+        license = data.get("license")
+        with writing(output):
+            difference = export(
+                model, output, fp16=self.fp16, check=self.check, title=title,
+                license=", ".join(license) if isinstance(license, list) else license,
+            )  # fmt: skip
         size = os.path.getsize(output)
         if self.json:
             done = {"model": self.model, "class": type(model).__name__, "file": output, "bytes": size}
@@ -126,7 +145,7 @@ class Push:
     private: bool = False
     """Make repositories that are not there yet private. (A style of one's own becomes private by itself.)"""
     public: bool = False
-    """Make the repository of a style public."""
+    """Make them public, also that of a style."""
     revision: str | None = None
     """Branch to push to; made where it is missing."""
     tag: str | None = None
@@ -174,7 +193,7 @@ class Push:
         return push_folder(
             folder,
             repo_id,
-            private=True if self.private else None,
+            private=True if self.private else False if self.public else None,
             commit_message=self.message or f"Upload {type(model).__name__}",
             revision=self.revision,
             card="replace" if self.replace_card else "renew",
@@ -226,12 +245,8 @@ class Pull:
             raise OptionError(
                 f"{output} is not empty; pass --overwrite to replace what is in it, or -o another folder"
             )
-        try:
+        with writing(output):
             names = files.pull(output)
-        except OSError as error:
-            if isinstance(error, HfstyleError):
-                raise
-            raise OptionError(f"cannot write to {output}: {error.strerror or error}") from error
         print(json.dumps({"repo": self.repo, "folder": output, "files": names}, indent=2) if self.json else output)
         return 0
 

@@ -36,6 +36,7 @@ MAX_PICKLE_BYTES = 16 * 2**20
 """Of what stands around the tensors, which for the largest known network is some kilobytes."""
 MAX_DEPTH = 8
 """How deep networks may lie inside dictionaries and prefixes."""
+MAX_FOUND = 32
 MAX_LOOKS = 20_000
 """Values that are looked at in one file: a stranger's dictionaries may lead to one another in endless ways."""
 
@@ -53,11 +54,11 @@ class Conversion:
     key: str
     """Where in the file the network lay; empty where it is all of it."""
     notes: tuple[str, ...] = ()
-    """What the tensors could not tell, and was assumed."""
+    """What the tensors could not tell, nor the options, and was assumed."""
 
     def card(self, file: str | os.PathLike, name: str) -> str:
         """The card of a model that was made from `file`, and that `from_pretrained` will know as `name`."""
-        with open(file, "rb") as stream:
+        with open(os.path.expanduser(file), "rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         where = f"`{os.path.basename(file)}`" + (f", there under `{self.key}`" if self.key else "")
         origin = f"Weights from {where} (SHA-256 `{digest}`), a checkpoint of this layout: {self.layout}."
@@ -107,12 +108,12 @@ def recognise(file: str | os.PathLike, key: str | None = None, **options: Any) -
     if not search.found and search.unfit:
         raise search.unfit[0]
     # Beside a generator, its discriminator is not meant.
-    generators = [one for one in search.found if one.model.pipeline_tag is not None]
+    generators = [one for one in search.found if one.found.cls.pipeline_tag is not None]
     found = generators or search.found
     if len(found) == 1:
-        return found[0]
+        return found[0].conversion()
     if found:
-        keys = some([one.key for one in found], 12)
+        keys = some([one.path or "the whole" for one in found], 12)
         raise OptionError(f"{where} has several networks: {keys}; choose one as key (--key on the command line)")
     raise WeightsError(_unknown(where, search))
 
@@ -145,11 +146,16 @@ def read_checkpoint(file: str | os.PathLike) -> Any:
     with path.open("rb") as stream:
         start = stream.read(9)
     if start[:4] == b"PK\x03\x04":
-        _check_zip(path, size)
+        described = _check_zip(path, size)
     elif start[8:9] == b"{":
         return _read_safetensors(path)
     elif start[:1] != b"\x80":  # how pickles begin, as torch wrote them before 1.6
         raise WeightsError(f"{where} is no checkpoint of PyTorch: neither torch.save nor safetensors wrote it")
+    else:
+        with path.open("rb") as stream:
+            described = stream.read(MAX_PICKLE_BYTES)
+    if b"bytearray" in described:  # torch's reader lets it be made, of any size, before it looks at what it is
+        raise WeightsError(f"{where} holds more than tensors, which hfstyle does not read")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickles that torch did not write
@@ -163,13 +169,20 @@ def read_checkpoint(file: str | os.PathLike) -> Any:
         raise WeightsError(f"{where} is damaged or no checkpoint of PyTorch ({_first_line(error)})") from error
 
 
-def _check_zip(path: Path, size: int) -> None:
-    """Refuse archives that are no plain checkpoint before anything in them is read."""
+def _check_zip(path: Path, size: int) -> bytes:
+    """Refuse archives that are no plain checkpoint before anything in them is read. Returns their description of the
+    tensors."""
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
+            return _checked_pickle(path, size, archive)
+    except WeightsError:
+        raise
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError) as error:
         raise WeightsError(f"{path.name} is damaged ({_first_line(error)})") from error
+
+
+def _checked_pickle(path: Path, size: int, archive: zipfile.ZipFile) -> bytes:
+    entries = archive.infolist()
     names = [entry.filename.partition("/")[2] for entry in entries]
     if "constants.pkl" in names or any(name.startswith("code/") for name in names):
         raise WeightsError(f"{path.name} is a TorchScript program, not a checkpoint; save the state_dict() instead")
@@ -180,8 +193,10 @@ def _check_zip(path: Path, size: int) -> None:
         sum(entry.file_size for entry in entries) > size
     ):
         raise WeightsError(f"{path.name} claims to hold more than its size, as no checkpoint of PyTorch does")
-    if entries[names.index("data.pkl")].file_size > MAX_PICKLE_BYTES:
+    described = entries[names.index("data.pkl")]
+    if described.file_size > MAX_PICKLE_BYTES:
         raise WeightsError(f"{path.name} has more than {MAX_PICKLE_BYTES // 2**20} MB around its tensors")
+    return archive.read(described)
 
 
 def _read_safetensors(path: Path) -> Tensors:
@@ -205,7 +220,7 @@ class _Search:
         self.options = options
         self.seen: dict[str, Tensors] = {}
         """Every set of named tensors, by where it lies."""
-        self.found: list[Conversion] = []
+        self.found: list[_Match] = []
         self.close: list[str] = []
         """What kept sets that look like a network from being one."""
         self.unfit: list[OptionError] = []
@@ -215,6 +230,8 @@ class _Search:
     def look_into(self, content: Any, path: str = "", depth: int = 0) -> None:
         self._looks += 1
         if not isinstance(content, Mapping) or depth > MAX_DEPTH or self._looks > MAX_LOOKS:
+            return
+        if len(self.found) > MAX_FOUND:  # enough to say that there are several
             return
         named = {name: value for name, value in content.items() if isinstance(name, str)}
         tensors = _without_wrappings({name: value for name, value in named.items() if _is_tensor(value)})
@@ -278,7 +295,8 @@ class _Found:
     """Which of a layout's kinds it is."""
     finish: Callable[[Tensors], None] = lambda state: None
     """What remains to be done with the weights under our names, in place."""
-    notes: tuple[str, ...] = ()
+    notes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """What the tensors cannot tell, by the option that can; under "" what none can."""
 
 
 @dataclass(frozen=True)
@@ -290,58 +308,102 @@ class Layout:
     """Looks at names and shapes; None where it is certainly something else."""
 
 
-def _recognised(path: str, tensors: Tensors, options: Mapping[str, Any]) -> Conversion | None:
+def _recognised(path: str, tensors: Tensors, options: Mapping[str, Any]) -> "_Match | None":
     for layout in LAYOUTS:
         if (found := layout.find(tensors)) is not None:
-            name = layout.name + (f", {found.kind}" if found.kind else "")
+            match = _Match(path, layout.name + (f", {found.kind}" if found.kind else ""), found, tensors, options)
             try:
-                return Conversion(_build(found, tensors, options), name, path, found.notes)
+                match.check()
             except _Unlike as error:
-                raise _Unlike(f"it looks like {name}, but {error}") from error
+                raise _Unlike(f"it looks like {match.name}, but {error}") from error
+            return match
     return None
 
 
-def _build(found: _Found, tensors: Tensors, options: Mapping[str, Any]) -> PreTrainedModel:
-    """The model with its weights, in which every tensor of the checkpoint has its place."""
-    known = {field.name for field in dataclasses.fields(found.cls.Config)}
-    if surplus := sorted(options.keys() - known):
-        raise OptionError(f"a {found.cls.__name__} has no option {some(surplus)}; it has: {some(sorted(known), 20)}")
-    try:
-        with torch.device("meta"):  # shapes without memory, whatever they claim to be
-            model = found.cls(**(found.options | dict(options)))
-    except ConfigError as error:
-        raise _Unlike(str(error)) from error
-    state, used = {}, set()
-    for name, expected in model.state_dict().items():
-        module, _, kind = name.rpartition(".")
-        theirs = f"{found.modules[module]}.{kind}"
-        if theirs in tensors:
-            used.add(theirs)
-            state[name] = _checked(theirs, tensors[theirs], expected)
-        elif kind in ("bias", "num_batches_tracked"):
-            state[name] = torch.zeros(expected.shape, dtype=expected.dtype)
-        else:
-            raise _Unlike(f"it lacks {theirs}")
-    surplus = [name for name in tensors.keys() - used if not name.endswith((*COUNTERS, ".filt"))]
-    if surplus:
-        raise _Unlike(f"it also has {some(sorted(surplus))}")
-    _check_filters(tensors)
-    found.finish(state)
-    if damaged := find_not_finite(state):
-        raise WeightsError(f"{damaged} holds NaN or infinity: that training had failed")
-    model.load_state_dict(state, assign=True)
-    return model.eval()
+@dataclass
+class _Match:
+    """Tensors that look like a network of a layout. Until it is chosen, nothing is copied."""
+
+    path: str
+    name: str
+    found: _Found
+    tensors: Tensors
+    options: Mapping[str, Any]
+
+    def check(self) -> None:
+        """That every tensor of the checkpoint has its place, and every place a tensor.
+
+        Raises:
+            _Unlike: They do not fit.
+            OptionError: The options do not fit the model.
+        """
+        found, tensors = self.found, self.tensors
+        self._check_options()
+        try:
+            with torch.device("meta"):  # shapes without memory, whatever they claim to be
+                self.model = found.cls(**found.options)
+        except ConfigError as error:
+            raise _Unlike(str(error)) from error
+        try:
+            with torch.device("meta"):
+                self.model = found.cls(**(found.options | dict(self.options)))
+        except ConfigError as error:
+            raise OptionError(str(error)) from error
+        self.places: dict[str, str] = {}
+        for name, expected in self.model.state_dict().items():
+            module, _, kind = name.rpartition(".")
+            if module not in found.modules:
+                raise _Unlike(f"it has no {name}")
+            theirs = f"{found.modules[module]}.{kind}"
+            if theirs in tensors:
+                self.places[name] = theirs
+                _check_tensor(theirs, tensors[theirs], expected)
+            elif kind not in ("bias", "num_batches_tracked"):
+                raise _Unlike(f"it lacks {theirs}")
+        used = {tensors[theirs].untyped_storage().data_ptr(): tensors[theirs] for theirs in self.places.values()}
+        there = sum(tensor.untyped_storage().nbytes() for tensor in used.values())
+        if sum(tensors[name].numel() * tensors[name].element_size() for name in self.places.values()) > there:
+            raise _Unlike("several of its tensors are the same numbers")
+        surplus = [
+            name for name in tensors.keys() - set(self.places.values()) if not name.endswith((*COUNTERS, ".filt"))
+        ]
+        if surplus:
+            raise _Unlike(f"it also has {some(sorted(surplus))}")
+        _check_filters(tensors)
+
+    def _check_options(self) -> None:
+        known = {field.name for field in dataclasses.fields(self.found.cls.Config)}
+        name = self.found.cls.__name__
+        if surplus := sorted(self.options.keys() - known):
+            raise OptionError(f"a {name} has no option {some(surplus)}; it has: {some(sorted(known), 20)}")
+        told = sorted(self.options.keys() & self.found.options.keys() - self.found.notes.keys())
+        if told:
+            raise OptionError(f"the tensors tell what {some(told)} of this {name} is; it is no option")
+
+    def conversion(self) -> Conversion:
+        """The model with its weights."""
+        state = {
+            name: self.tensors[self.places[name]].detach().to(expected.dtype, copy=True).contiguous()
+            if name in self.places
+            else torch.zeros(expected.shape, dtype=expected.dtype)
+            for name, expected in self.model.state_dict().items()
+        }
+        self.found.finish(state)
+        if damaged := find_not_finite(state):
+            raise WeightsError(f"{damaged} holds NaN or infinity: that training had failed")
+        self.model.load_state_dict(state, assign=True)
+        notes = tuple(note for option, note in self.found.notes.items() if option not in self.options)
+        return Conversion(self.model.eval(), self.name, self.path, notes)
 
 
-def _checked(name: str, tensor: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
-    """A copy in our type, once it is known that the file has as many numbers as the tensor claims."""
+def _check_tensor(name: str, tensor: torch.Tensor, expected: torch.Tensor) -> None:
+    """That a tensor is of the shape that is expected, and that the file has as many numbers as it claims."""
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.is_meta:
         raise _Unlike(f"{name} is no plain tensor")
     if tensor.shape != expected.shape:
         raise _Unlike(f"{name} has shape {tuple(tensor.shape)} in place of {tuple(expected.shape)}")
     if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
         raise _Unlike(f"{name} has fewer numbers than its shape says")
-    return tensor.detach().to(expected.dtype, copy=True).contiguous()
 
 
 def _check_filters(tensors: Tensors) -> None:
@@ -364,12 +426,12 @@ def _shape(tensors: Tensors, name: str, ndim: int = 4) -> tuple[int, ...] | None
 
 def _places(tensors: Tensors, pattern: str) -> list[int]:
     """The numbers that stand for the group of `pattern` in the names, in order."""
-    return sorted({int(match[1]) for name in tensors if (match := re.fullmatch(pattern, name))})
+    return sorted({int(match[1]) for name in tensors if (match := re.fullmatch(pattern, name[:200]))})
 
 
 def _convolutions(tensors: Tensors, prefix: str | None) -> list[int]:
     """The places of convolutions in a sequence."""
-    places = _places(tensors, rf"{prefix}\.(\d+)\.weight")
+    places = _places(tensors, rf"{prefix}\.(\d{{1,6}})\.weight")
     return [place for place in places if _shape(tensors, f"{prefix}.{place}.weight")]
 
 
@@ -384,7 +446,7 @@ def _norm(tensors: Tensors, conv: str, norm: str) -> str:
 def _resnet(tensors: Tensors) -> _Found | None:
     """ResNet generators of CycleGAN, CUT and HugGAN."""
     head = _shape(tensors, "model.1.weight")
-    blocks = _places(tensors, r"model\.(\d+)\.(?:conv_)?block\.1\.weight")
+    blocks = _places(tensors, r"model\.(\d{1,6})\.(?:conv_)?block\.1\.weight")
     if head is None or not blocks or head[2:] != (7, 7):
         return None
     first, n_blocks = blocks[0], len(blocks)
@@ -428,9 +490,9 @@ def _resnet(tensors: Tensors) -> _Found | None:
     }
     kind = "HugGAN's" if huggan else "CUT's, anti-aliased" if blurred or bilinear else "the reference's"
     # HugGAN pads by as many pixels as there are channels, which is right for three.
-    notes = (
-        ("pictures keep their size; HugGAN's own code would make these smaller",) if huggan and head[1] != 3 else ()
-    )
+    notes = {}
+    if huggan and head[1] != 3:
+        notes[""] = "pictures keep their size; HugGAN's own code would make these smaller"
     return _Found(CycleGANGenerator, options, modules, f"{kind}, {n_blocks} blocks", notes=notes)
 
 
@@ -450,7 +512,9 @@ def _unet(tensors: Tensors) -> _Found | None:
         down, grow, norm = ("1", "3", "4") if level == n_downs - 1 else ("1", "5", "6")
         modules |= {f"down.{level}.0": f"{inside}.model.{down}", f"down.{level}.1": f"{inside}.model.2"}
         modules |= {f"up.{up}.1": f"{inside}.model.{grow}", f"up.{up}.2": f"{inside}.model.{norm}"}
-    norm = "instance_affine" if "model.model.1.model.2.weight" in tensors else "instance"
+    norm = _norm(tensors, "model.model.1.model.1", "model.model.1.model.2")
+    if norm == "none":
+        raise _Unlike("it looks like pix2pix's U-Net, but has no normalisation")
     options = {"in_channels": head[1], "out_channels": tail[1], "ngf": head[0], "n_downs": n_downs, "norm": norm}
     return _Found(Pix2PixGenerator, options, modules, f"unet_{2**n_downs}")
 
@@ -458,7 +522,7 @@ def _unet(tensors: Tensors) -> _Found | None:
 def _huggan_unet(tensors: Tensors) -> _Found | None:
     """HugGAN's pix2pix, after PyTorch-GAN."""
     head, tail = _shape(tensors, "down1.model.0.weight"), _shape(tensors, "final.2.weight")
-    downs = _places(tensors, r"down(\d+)\.model\.0\.weight")
+    downs = _places(tensors, r"down(\d{1,6})\.model\.0\.weight")
     if head is None or tail is None or downs != list(range(1, len(downs) + 1)):
         return None
     modules = {f"down.{n - 1}.0": f"down{n}.model.0" for n in downs}
@@ -477,7 +541,7 @@ def _huggan_unet(tensors: Tensors) -> _Found | None:
 def _fast_style(tensors: Tensors) -> _Found | None:
     """PyTorch's example of fast neural style, whose pictures go from 0 to 255."""
     head = _shape(tensors, "conv1.conv2d.weight")
-    blocks = _places(tensors, r"res(\d+)\.conv1\.conv2d\.weight")
+    blocks = _places(tensors, r"res(\d{1,6})\.conv1\.conv2d\.weight")
     if head is None or blocks != list(range(1, len(blocks) + 1)):
         return None
     modules = {"head.1": "conv1.conv2d", "head.2": "in1", "tail.1": "deconv3.conv2d"}
@@ -501,7 +565,7 @@ def _fast_style(tensors: Tensors) -> _Found | None:
 def _animegan(tensors: Tensors) -> _Found | None:
     """AnimeGANv2 in PyTorch."""
     head = _shape(tensors, "block_a.0.1.weight")
-    blocks = _places(tensors, r"block_c\.(\d+)\.layers\.0\.1\.weight")
+    blocks = _places(tensors, r"block_c\.(\d{1,6})\.layers\.0\.1\.weight")
     if head is None or not blocks:
         return None
     last = blocks[-1] + 1
@@ -520,7 +584,8 @@ def _animegan(tensors: Tensors) -> _Found | None:
         for ours, layer in ((0, "0.1"), (1, "0.2"), (4, "1.1"), (5, "1.2"), (7, "2"), (8, "3")):
             modules[f"blocks.{n}.body.{ours}"] = f"block_c.{block}.layers.{layer}"
     note = "align_corners is true, as in its library; what its script test.py painted needs false"
-    return _Found(AnimeGANGenerator, {"ngf": head[0], "n_blocks": len(blocks)}, modules, notes=(note,))
+    options = {"ngf": head[0], "n_blocks": len(blocks)}
+    return _Found(AnimeGANGenerator, options, modules, notes={"align_corners": note})
 
 
 def _dcgan(tensors: Tensors) -> _Found | None:
@@ -546,7 +611,9 @@ def _dcgan_discriminator(tensors: Tensors) -> _Found | None:
     first = _shape(tensors, f"{prefix}.0.weight")
     modules = {f"layers.{n + offset}": f"{prefix}.{n + offset}" for n in convs for offset in (0, 1)}
     options = {"in_channels": first[1], "ndf": first[0], "image_size": 2 ** (len(convs) + 1)}
-    return _Found(DCGANDiscriminator, options | {"gan_loss": "log", "norm": "batch"}, modules)
+    note = "gan_loss is log, by which scores are read: its example ends in a sigmoid"
+    options |= {"gan_loss": "log", "norm": "batch"}
+    return _Found(DCGANDiscriminator, options, modules, notes={"gan_loss": note})
 
 
 def _patchgan(tensors: Tensors) -> _Found | None:
@@ -572,7 +639,7 @@ def _patchgan(tensors: Tensors) -> _Found | None:
         f"gan_loss is {options['gan_loss']}, by which scores are read; it is the default where such networks come from"
     )
     kind = "HugGAN's" if huggan else "CUT's, anti-aliased" if blurred else "the reference's"
-    return _Found(PatchGANDiscriminator, options, modules, kind, notes=(note,))
+    return _Found(PatchGANDiscriminator, options, modules, kind, notes={"gan_loss": note})
 
 
 def _pixel(tensors: Tensors) -> _Found | None:
@@ -583,7 +650,9 @@ def _pixel(tensors: Tensors) -> _Found | None:
     batch = "net.3.weight" in tensors
     norm = "batch" if batch else "instance" if "net.2.bias" in tensors else "none"
     options = {"in_channels": head[1], "ndf": head[0], "norm": norm, "gan_loss": "log" if batch else "lsgan"}
-    return _Found(PixelDiscriminator, options, {f"layers.{n}": f"net.{n}" for n in (0, 2, 3, 5)})
+    note = f"gan_loss is {options['gan_loss']}, by which scores are read"
+    modules = {f"layers.{n}": f"net.{n}" for n in (0, 2, 3, 5)}
+    return _Found(PixelDiscriminator, options, modules, notes={"gan_loss": note})
 
 
 LAYOUTS = (

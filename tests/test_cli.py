@@ -187,10 +187,17 @@ def test_convert(here, capsys, hub, monkeypatch):
     assert 'from_pretrained("old")' in card and "license:" not in card
     # What is there stays there.
     assert main(["convert", "old.pth", "--key", "G_B2A"]) == 2
-    assert errors(capsys) == ["old has a model; pass --overwrite to replace it"]
+    assert errors(capsys) == ["old has a config.json; pass --overwrite to replace it, or give -o another folder"]
     assert AutoModel.from_pretrained("./old").config.n_blocks == 1
     assert main(["convert", "old.pth", "--key", "G_B2A", "--overwrite"]) == 0
     assert AutoModel.from_pretrained("./old").config.n_blocks == 2
+    # Nor is what somebody wrote lost, told to overwrite or not.
+    Path("project").mkdir()
+    Path("project/README.md").write_text("Mine.")
+    assert main(["convert", "old.pth", "--key", "G_A2B", "-o", "project"]) == 2
+    assert "project has a README.md" in errors(capsys)[0]
+    assert main(["convert", "old.pth", "--key", "G_A2B", "-o", "project", "--overwrite"]) == 0
+    assert Path("project/README.md").read_text() == "Mine."
     # To the Hub, in one commit, and in no folder here.
     capsys.readouterr()
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
@@ -214,6 +221,7 @@ def test_convert(here, capsys, hub, monkeypatch):
     (["old.pth", "--set", "margin=-1"], "margin must lie between 0 and 256"),
     (["old.pth", "--push", "me"], "a Hub repository is written owner/name"),
     (["old"], "old has no ending to take away; give -o a folder"),
+    (["old.pth", "-o", "/proc/self"], "cannot write to /proc/self"),
 ])  # fmt: skip
 def test_convert_says_what_is_wrong_and_leaves_nothing(here, capsys, arguments, words):
     torch.save(peers.resnet_state(blocks=1), "old.pth")
