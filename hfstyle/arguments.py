@@ -66,6 +66,11 @@ def writing(where: str) -> Iterator[None]:
         raise OptionError(f"cannot write to {where}: {error.strerror or error}") from error
 
 
+def printable(text: str) -> str:
+    """A stranger's text without what would command the terminal."""
+    return "".join(character if character.isprintable() else f"{character!a}"[1:-1] for character in text)
+
+
 def named(path: Path) -> Path:
     """The same path by its name, which `.` and `..` lack."""
     return path.resolve() if path.name in ("", "..") else path

@@ -1,12 +1,13 @@
 """Model cards: the README.md of a model, with the front matter that the Hub reads."""
 
 import dataclasses
+import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import yaml
-from huggingface_hub import EvalResult, ModelCard
+from huggingface_hub import EvalResult
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
 LIBRARY_NAME = "hfstyle"
@@ -68,7 +69,8 @@ class Card:
         for heading, text in self.sections:
             parts[re.sub("[^a-z0-9]+", "-", heading.lower()).strip("-")] = f"## {heading}\n\n{text}"
         body = "\n\n".join(_marked(name, text) for name, text in parts.items())
-        return f"{_front_matter(self._data())}\n# {self.title}\n\n{body}\n"
+        data = self._data()
+        return f"{_front_matter(data)}\n# {self.title}\n\n{body}\n\n{_wrote(self.title, data, list(parts))}\n"
 
     def _data(self) -> dict[str, Any]:
         """The front matter."""
@@ -98,35 +100,99 @@ def merge_cards(old: str, new: str) -> str:
     """The card `old`, as somebody may have edited it, with what hfstyle wrote in it as it is in `new`.
 
     Between the marks the text is that of `new`; all else stays, and so does the absence of what somebody took away,
-    marks and all. In the front matter `RENEWED` are those of `new`, others are added where `old` has none. A card
-    without marks is nobody's but its writer's, and stays as it is.
+    marks and all. The title, and keys of the front matter, are those of `new` where nobody has changed them since
+    hfstyle wrote them, and `RENEWED` always. A card without marks is nobody's but its writer's, and stays as it is.
     """
-    if not MARKS.search(old):
+    theirs, ours = _pieces(old), card_parts(new)
+    if not card_parts(old):
         return old
-    parts = {match["name"]: match["text"] for match in MARKS.finditer(new)}
-
-    def renewed(match: re.Match) -> str:
-        return _marked(match["name"], parts[match["name"]]) if match["name"] in parts else ""
-
-    merged = MARKS.sub(renewed, old)
+    wrote = _read_wrote(old)
+    pieces = [(name, ours.get(name, text)) for name, text in theirs]
+    gone = {name for name, _ in theirs if name and name not in ours}
+    fresh = [name for name in ours if name not in card_parts(old) and name not in wrote.get("parts", ours)]
+    body = _joined(pieces, gone)
+    body = WROTE.sub("", body).rstrip("\n") + "".join("\n\n" + _marked(name, ours[name]) for name in fresh)
     try:
-        (before, body), (after, _) = (_split(text) for text in (merged, new))
-    except yaml.YAMLError:
-        return merged
-    data = {key: value for key, value in before.items() if key not in RENEWED or key in after}
-    data |= {key: value for key, value in after.items() if key in RENEWED or key not in data}
-    return merged if data == before else _front_matter(data) + body
+        before, after = _split(old)[1], _split(new)[1]
+        body, new_title = _split(body), _title(new)
+    except BadFrontMatter:
+        return f"{body}\n\n{WROTE.search(new)[0]}\n" if WROTE.search(new) else f"{body}\n"
+    written = wrote.get("front matter", {})
+    changes = {
+        key: after.get(key)
+        for key in {**before, **after}
+        if before.get(key) != after.get(key) and (key in RENEWED or before.get(key) == written.get(key))
+    }
+    text = body[2]
+    if wrote.get("title") and new_title:
+        text = re.sub(rf"(?m)^# {re.escape(str(wrote['title']))}$", lambda match: f"# {new_title}", text, count=1)
+    record = WROTE.search(new)
+    return _edited(body[0], changes) + text + (f"\n\n{record[0]}\n" if record else "\n")
+
+
+MARK = re.compile(r"<!-- (/?)hfstyle: ([a-z0-9-]{1,60}) -->")
+WROTE = re.compile(r"<!-- hfstyle wrote: ([^>]*) -->")
+"""What hfstyle wrote outside of marks, so that it can tell what somebody changed."""
+
+
+def card_parts(card: str) -> dict[str, str]:
+    """The text of each part between marks."""
+    return {name: text for name, text in _pieces(card) if name is not None}
+
+
+def _pieces(card: str) -> list[tuple[str | None, str]]:
+    """The parts between marks, by their names, and what lies between them, in order."""
+    marks, pieces, end = list(MARK.finditer(card)), [], 0
+    for begins, ends in zip(marks, marks[1:], strict=False):
+        if not begins[1] and ends[1] and begins[2] == ends[2] and begins.start() >= end:
+            pieces.append((None, card[end : begins.start()]))
+            pieces.append((begins[2], card[begins.end() : ends.start()].strip("\n")))
+            end = ends.end()
+    return [*pieces, (None, card[end:])]
+
+
+def _joined(pieces: Sequence[tuple[str | None, str]], gone: Collection[str] = ()) -> str:
+    """The card again, without some of its parts and the empty line before each."""
+    text = ""
+    for name, piece in pieces:
+        if name in gone:
+            text = text.removesuffix("\n\n")
+        else:
+            text += piece if name is None else _marked(name, piece)
+    return text
+
+
+def _wrote(title: str, data: Mapping[str, Any], parts: Sequence[str]) -> str:
+    own = {key: value for key, value in data.items() if key not in RENEWED}
+    text = json.dumps({"title": title, "front matter": own, "parts": parts})
+    return f"<!-- hfstyle wrote: {text.replace('>', chr(92) + 'u003e')} -->"
+
+
+def _read_wrote(card: str) -> dict[str, Any]:
+    found = WROTE.search(card)
+    try:
+        wrote = json.loads(found[1]) if found else {}
+    except (ValueError, RecursionError):
+        return {}
+    whole = isinstance(wrote, dict) and isinstance(wrote.get("front matter", {}), dict)
+    return wrote if whole and isinstance(wrote.get("parts", []), list) else {}
+
+
+def _title(card: str) -> str | None:
+    return next((line.removeprefix("# ") for line in _split(card)[2].splitlines() if line.startswith("# ")), None)
 
 
 def for_repo(card: str, repo_id: str) -> str:
     """The card with the name of the repository that it lies in where it shows how to load the model."""
-
-    def named(match: re.Match) -> str:
-        if match["name"] != "use":
-            return match[0]
-        return re.sub(r'(from_pretrained\()"[^"\n]*"', rf'\1"{repo_id}"', match[0], count=1)
-
-    return MARKS.sub(named, card)
+    return _joined(
+        [
+            (
+                name,
+                re.sub(r'(from_pretrained\()"[^"\n]*"', rf'\1"{repo_id}"', text, count=1) if name == "use" else text,
+            )
+            for name, text in _pieces(card)
+        ]
+    )
 
 
 def card_problems(card: str, files: Collection[str]) -> list[str]:
@@ -136,9 +202,9 @@ def card_problems(card: str, files: Collection[str]) -> list[str]:
         files: Paths of the files that lie beside it.
     """
     try:
-        data, body = _split(card)
-    except yaml.YAMLError as error:
-        return [f"the front matter is not valid YAML: {' '.join(str(error).split()):.200}"]
+        _, data, body = _split(card)
+    except BadFrontMatter as error:
+        return [str(error)]
     if not data:
         return ["there is no front matter, so the Hub cannot find the model by what it is"]
     problems = []
@@ -157,15 +223,17 @@ def card_problems(card: str, files: Collection[str]) -> list[str]:
             model_index_to_eval_results(data["model-index"])
         except Exception as error:  # it looks keys up in whatever is there
             problems.append(f"model-index is not as the Hub wants it: {type(error).__name__} {str(error):.100}")
-    for example in data.get("widget") or []:
-        url = example.get("output", {}).get("url") if isinstance(example, dict) else None
+    examples = data.get("widget") or []
+    for example in examples if isinstance(examples, list) else [examples]:
+        output = example.get("output") if isinstance(example, dict) else None
+        url = output.get("url") if isinstance(output, dict) else None
         if not isinstance(url, str):
             problems.append("each example under widget needs an output with a url")
         elif "://" not in url and url not in files:
             problems.append(f"the example {url:.100} of widget is not among the files")
     problems += [
         f"the picture {path} is not among the files"
-        for path in re.findall(r"!\[[^]]*\]\(([^)\s]+)\)", body)
+        for path in re.findall(r"!\[[^]\n]{0,500}\]\(([^)\s]{1,500})\)", body)
         if "://" not in path and path not in files
     ]
     return problems
@@ -180,11 +248,16 @@ def _is_text(value: Any) -> bool:
 
 
 def with_figures(card: str, text: str, results: Sequence[Result]) -> str:
-    """The card with these figures, in Markdown and for the Hub, in place of any that it has."""
-    data, body = _split(without_figures(card))
-    title = next((line.removeprefix("# ") for line in body.splitlines() if line.startswith("# ")), "")
-    data["model-index"] = _model_index(title, data.get("pipeline_tag"), results)
-    return f"{_front_matter(data)}{body.rstrip()}\n\n{_marked(FIGURES, f'## Figures{chr(10) * 2}{text}')}\n"
+    """The card with these figures, in Markdown and for the Hub, in place of any that it has.
+
+    Raises:
+        BadFrontMatter: It has none that can be read.
+    """
+    front, data, body = _split(without_figures(card))
+    record = WROTE.search(body)
+    index = _model_index(_title(card) or "", data.get("pipeline_tag"), results)
+    body = WROTE.sub("", body).rstrip() + f"\n\n{_marked(FIGURES, f'## Figures{chr(10) * 2}{text}')}\n"
+    return _edited(front, {"model-index": index}) + body + (f"\n{record[0]}\n" if record else "")
 
 
 def _model_index(title: str, task: str | None, results: Sequence[Result]) -> list[dict[str, Any]]:
@@ -204,17 +277,20 @@ def _model_index(title: str, task: str | None, results: Sequence[Result]) -> lis
 
 def without_figures(card: str) -> str:
     """The card of weights that are no longer those that were measured, of which nothing else is known."""
-    text = MARKS.sub(lambda match: "" if match["name"] == FIGURES else match[0], card)
+    text = _joined(_pieces(card), [FIGURES])
     try:
-        data, body = _split(text)
-    except yaml.YAMLError:
+        front, data, body = _split(text)
+    except BadFrontMatter:
         return text
-    return _front_matter(data) + body if data.pop("model-index", None) is not None else text
+    return _edited(front, {"model-index": None}) + body if "model-index" in data else text
 
 
 FIGURES = "figures"
 """The part with what was measured, under the heading "Figures"."""
-MARKS = re.compile(r"<!-- hfstyle: (?P<name>[a-z0-9-]+) -->\n(?P<text>.*?)\n<!-- /hfstyle: (?P=name) -->", re.S)
+
+
+class BadFrontMatter(ValueError):
+    """A card's front matter cannot be read. The text is one line."""
 
 
 def _marked(name: str, text: str) -> str:
@@ -225,25 +301,66 @@ def _front_matter(data: dict[str, Any]) -> str:
     return f"---\n{yaml.safe_dump(data, sort_keys=False, allow_unicode=True)}---\n"
 
 
-def _split(card: str) -> tuple[dict[str, Any], str]:
-    """The front matter and what comes after it."""
-    match = re.match(r"---\n(.*?)^---\n", card, re.S | re.M)
+class _Loader(yaml.SafeLoader):
+    """Without aliases, by which a few lines become gigabytes, and with dates as the text that they are."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not supported")
+        return super().compose_node(parent, index)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _split(card: str) -> tuple[str, dict[str, Any], str]:
+    """The front matter as text, with its fences, and as data, and what comes after it.
+
+    Raises:
+        BadFrontMatter: It is there and cannot be read.
+    """
+    match = re.match(r"[\ufeff\s]*---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", card, re.S | re.M)
     if match is None:
-        return {}, card
-    data = yaml.safe_load(match[1])
-    if not isinstance(data, dict):
-        raise yaml.YAMLError("the front matter holds no keys")
-    return data, card[match.end() :]
+        return "", {}, card
+    try:
+        data = yaml.load(match[1], _Loader)  # noqa: S506 - it is a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise BadFrontMatter(f"the front matter is not valid YAML: {' '.join(str(error).split()):.200}") from error
+    if not isinstance(data, dict) and data is not None:
+        raise BadFrontMatter("the front matter holds no keys")
+    return match[0], {str(key): value for key, value in (data or {}).items()}, card[match.end() :]
+
+
+def _edited(front: str, changes: Mapping[str, Any]) -> str:
+    """The front matter with other values for some keys, None to take one away; all other lines stay as they are."""
+    if not front:
+        kept = {key: value for key, value in changes.items() if value is not None}
+        return _front_matter(kept) if kept else ""
+    begin, _, rest = front.partition("---\n") if "---\n" in front else ("", "", front)
+    lines, _, end = rest.rpartition("---")
+    blocks = re.split(r"(?m)^(?=[A-Za-z_][\w-]*[ \t]*:)", lines)
+    left = dict(changes)
+    for index, block in enumerate(blocks):
+        key = re.match(r"([A-Za-z_][\w-]*)[ \t]*:", block)
+        if key and key[1] in left:
+            blocks[index] = _dumped(key[1], left.pop(key[1]))
+    blocks += [_dumped(key, value) for key, value in left.items()]
+    return f"{begin}---\n{''.join(blocks)}---{end}"
+
+
+def _dumped(key: str, value: Any) -> str:
+    return "" if value is None else yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True)
 
 
 def read_card(text: str) -> tuple[str | None, dict[str, Any]]:
     """The title and the front matter of a model card; of one that is none, nothing."""
     try:
-        card = ModelCard(text, ignore_metadata_errors=True)
-    except (ValueError, yaml.YAMLError):
+        return _title(text), _split(text)[1]
+    except BadFrontMatter:
         return None, {}
-    title = next((line.removeprefix("# ") for line in card.text.splitlines() if line.startswith("# ")), None)
-    return title, card.data.to_dict()
 
 
 def model_code(name: str, use: str | None) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from hfstyle.arguments import make_folder, refuse_existing, short, writing
+from hfstyle.arguments import make_folder, printable, refuse_existing, short, writing
 from hfstyle.errors import OptionError
 
 
@@ -121,7 +121,7 @@ class Export:
         with writing(output):
             difference = export(
                 model, output, fp16=self.fp16, check=self.check, title=title,
-                license=", ".join(license) if isinstance(license, list) else license,
+                license=", ".join(map(str, license)) if isinstance(license, list) else license,
             )  # fmt: skip
         size = os.path.getsize(output)
         if self.json:
@@ -297,7 +297,8 @@ class Info:
             print(fact["name"])
             for key, value in fact.items():
                 if key != "name":
-                    print(f"  {key:<12} {', '.join(map(str, value)) if isinstance(value, list) else value}")
+                    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+                    print(f"  {key:<12} {printable(text)}")
         return 0
 
 

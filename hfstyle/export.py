@@ -168,6 +168,7 @@ def _store_half(proto: Any) -> None:
 
 def _header(model: PreTrainedModel, title: str | None, license: str | None) -> dict[str, Any]:
     """What `OnnxGenerator` reads."""
+    title, license = (text if isinstance(text, str) else None for text in (title, license))
     header: dict[str, Any] = {
         "format": FORMAT,
         "version": __version__,

@@ -23,7 +23,7 @@ from safetensors.torch import save as serialize_safetensors
 from torch import nn
 
 from hfstyle import __version__
-from hfstyle.card import USES, default_card
+from hfstyle.card import USES, default_card, without_figures
 from hfstyle.errors import ConfigError, OptionError, WeightsError, some
 from hfstyle.images import write_whole
 from hfstyle.repo import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, ModelFiles, check_subfolder, push_folder
@@ -249,7 +249,8 @@ class PreTrainedModel(nn.Module):
             model = cls(config)
         path = files.path(weights_name(variant), _most_bytes(model))
         try:
-            state = _read_weights(path, model.state_dict(), files.describe(path.name))
+            with hint_at_newer(files.config()):
+                state = _read_weights(path, model.state_dict(), files.describe(path.name))
         except WeightsError as error:
             if files.folder is not None or not isinstance(error.__cause__, SafetensorError):
                 raise
@@ -286,8 +287,11 @@ class PreTrainedModel(nn.Module):
             name: tensor.detach().to("cpu", dtype if dtype and tensor.is_floating_point() else None).contiguous()
             for name, tensor in self.state_dict().items()
         }
+        data = serialize_safetensors(state, metadata={"format": "pt"})
+        if card is None:
+            _drop_figures(folder, weights_name(variant), data)
         with write_whole(folder / weights_name(variant)) as file:
-            file.write(serialize_safetensors(state, metadata={"format": "pt"}))
+            file.write(data)
         with write_whole(folder / CONFIG_NAME) as file:
             file.write((json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode())
         if card is None and not (folder / CARD_NAME).exists():
@@ -357,34 +361,34 @@ class PreTrainedModel(nn.Module):
 
 @contextlib.contextmanager
 def hint_at_newer(config: Mapping[str, Any]) -> Iterator[None]:
-    """What is wrong with a config that a newer hfstyle wrote may well be right: say so."""
+    """What is wrong with what a newer hfstyle wrote may well be right: say so."""
     try:
         yield
-    except ConfigError as error:
+    except (ConfigError, WeightsError) as error:
         made_by = config.get(VERSION_KEY)
         if not isinstance(made_by, str) or _release(made_by) <= _release(__version__):
             raise
-        raise ConfigError(
+        raise type(error)(
             f"{error}; it was made by hfstyle {made_by:.20}, and this is {__version__}: pip install -U hfstyle"
         ) from error
 
 
 def _release(version: str) -> tuple[int, ...]:
     """The numbers of a version, to compare it by."""
-    return tuple(int(number) for number in re.findall(r"\d+", version.partition("+")[0])[:3])
+    return tuple(int(number) for number in re.findall(r"\d{1,9}", version[:40].partition("+")[0])[:3])
 
 
 def _dispatched(model: PreTrainedModel, device_map: str | Mapping[str, Any]) -> PreTrainedModel:
     """The model with its parts where `device_map` says."""
     from accelerate import dispatch_model, infer_auto_device_map
 
-    if device_map == "auto":
-        device_map = infer_auto_device_map(model)
-    elif isinstance(device_map, str):
-        device_map = {"": device_map}
     try:
+        if device_map == "auto":
+            device_map = infer_auto_device_map(model)
+        elif isinstance(device_map, str):
+            device_map = {"": device_map}
         return dispatch_model(model, dict(device_map))
-    except (ValueError, RuntimeError, KeyError, TypeError) as error:
+    except (ValueError, RuntimeError, KeyError, TypeError, AssertionError) as error:  # the last: torch without CUDA
         raise OptionError(f"the model cannot be shared out by {device_map!r:.100}: {str(error)!s:.200}") from error
 
 
@@ -423,6 +427,17 @@ def _check_class(cls: type, config: Mapping[str, Any], where: str) -> None:
         raise ConfigError(
             f"{where} holds a {name!s:.60}, not a {cls.__name__}; AutoModel.from_pretrained finds the right class"
         )
+
+
+def _drop_figures(folder: Path, name: str, data: bytes) -> None:
+    """Take figures out of a folder's card where the weights become others than those that were measured."""
+    weights, card = folder / name, folder / CARD_NAME
+    if not (weights.is_file() and card.is_file()) or weights.read_bytes() == data:
+        return
+    text = card.read_text("utf-8", errors="replace")
+    if (kept := without_figures(text)) != text:
+        with write_whole(card) as file:
+            file.write(kept.encode())
 
 
 def _most_bytes(model: nn.Module) -> int:

@@ -20,6 +20,7 @@ from hfstyle.stylize import Blend, StyledStylizer, Stylizer, blend_shares
 HEADER = "hfstyle"
 """The entry of a file's metadata, in JSON, that says how to use it."""
 FORMAT = 1
+FLOATS = "tensor(float)"
 MAX_FILE_BYTES = 2**31
 MAX_STYLES = 2048
 MAX_NUMBERS = 2**20
@@ -78,6 +79,10 @@ class OnnxGenerator(Stylizer):
             path = files.path(ONNX_NAME, MAX_FILE_BYTES)
         session = open_session(path, providers)
         header = _read_header(session, path.name)
+        inputs = [(one.name, one.type, len(one.shape)) for one in session.get_inputs()]
+        wanted = [("pixels", FLOATS, 4), *([("numbers", FLOATS, 2)] if "styles" in header else [])]
+        if inputs != wanted or [one.type for one in session.get_outputs()] != [FLOATS]:
+            raise WeightsError(f"{path.name} does not take and give what its header says")
         return (OnnxStyleBank if "styles" in header else OnnxGenerator)(session, header)
 
     def _paint_pixels(self, image: Image.Image, *conditions: np.ndarray) -> Image.Image:
@@ -86,7 +91,12 @@ class OnnxGenerator(Stylizer):
         rows, columns, mirrored = self.padding(height, width)
         pixels = np.pad(pixels, ((0, 0), rows, columns), mode="reflect" if mirrored else "edge")
         names = [one.name for one in self.session.get_inputs()]
-        (painting,) = self.session.run(None, dict(zip(names, (pixels[None], *conditions), strict=True)))
+        try:
+            (painting,) = self.session.run(None, dict(zip(names, (pixels[None], *conditions), strict=True)))
+        except Exception as error:  # its exceptions have no common class but this
+            raise WeightsError(f"the network cannot paint this: {' '.join(str(error).split()):.200}") from error
+        if painting.ndim != 4 or painting.shape[2:] != pixels.shape[1:]:
+            raise WeightsError(f"the network makes something of shape {painting.shape}, not a picture of that size")
         return from_array(painting[0, :, rows[0] : rows[0] + height, columns[0] : columns[0] + width])
 
 

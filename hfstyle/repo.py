@@ -237,9 +237,9 @@ def push_folder(
             files[CARD_NAME] = default_card
         if card != "replace" and (there := _card_there(api, repo_id, revision)) is not None:
             new = files.pop(CARD_NAME, "")
-            renewed = merge_cards(there, new) if card == "renew" and new else there
-            if card == "keep" and not _same_weights(api, repo_id, revision, files):
-                renewed = without_figures(there)
+            renewed = without_figures(there) if _other_weights(api, repo_id, revision, files) else there
+            if card == "renew" and new:
+                renewed = merge_cards(renewed, new)
             if renewed != there:
                 files[CARD_NAME] = renewed
         commit = api.create_commit(
@@ -272,14 +272,14 @@ def _card_there(api: HfApi, repo_id: str, revision: str | None) -> str | None:
     return Path(api.hf_hub_download(repo_id, CARD_NAME, revision=revision)).read_text("utf-8", errors="replace")
 
 
-def _same_weights(api: HfApi, repo_id: str, revision: str | None, files: Mapping[str, Any]) -> bool:
-    """Whether the weights that the card is about are in the repository already, as far as they are to be uploaded."""
+def _other_weights(api: HfApi, repo_id: str, revision: str | None, files: Mapping[str, Any]) -> bool:
+    """Whether weights that the card is about are in the repository, and others than those that are to be uploaded."""
     ours = {name: path for name, path in files.items() if name.endswith(".safetensors") and "/" not in name}
     theirs = {
         info.path: info.lfs.sha256 if info.lfs else info.blob_id
         for info in api.get_paths_info(repo_id, list(ours), revision=revision)
     }
-    return all(theirs.get(name) in _hashes(path) for name, path in ours.items())
+    return any(name in theirs and theirs[name] not in _hashes(path) for name, path in ours.items())
 
 
 def _hashes(path: Path) -> tuple[str, str]:

@@ -60,6 +60,7 @@ class Stylizer:
         """See `stylize`; `conditions` is what the network takes besides the picture."""
         if not 0.0 <= strength <= 1.0:
             raise OptionError(f"strength must lie between 0 and 1, not {strength}")
+        strength = float(strength)
         if max_pixels < 1:
             raise OptionError(f"max_pixels must be at least 1, not {max_pixels}")
         if isinstance(image, Sequence) and not isinstance(image, (str, bytes, os.PathLike)):

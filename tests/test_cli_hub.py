@@ -75,6 +75,24 @@ def test_info_of_a_repository_downloads_no_weights(here, hub, capsys):
     assert "there is no alice/nothing on the Hub" in errors(capsys)[0]
 
 
+def test_info_says_what_is_there_and_no_more(here, capsys):
+    """A stranger's card neither commands the terminal nor stops the JSON."""
+    card = "---\nlicense: 2024-01-01\ntags: [2024-01-01, 3]\nmodel-index: 5\n---\n# T\x1b[31m\n"
+    Path("mine/README.md").write_text(card)
+    assert main(["info", "./mine", "--json"]) == 0
+    assert json.loads(said(capsys))["license"] == "2024-01-01"
+    assert main(["info", "./mine"]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_figures_go_when_other_weights_are_saved(here):
+    CycleGANGenerator.from_pretrained("./mine").save_pretrained("mine")
+    assert "105" in Path("mine/README.md").read_text()
+    CycleGANGenerator(ngf=4, n_blocks=1).save_pretrained("mine")
+    text = Path("mine/README.md").read_text()
+    assert "105" not in text and "# Prints" in text
+
+
 def test_a_model_without_a_card_gets_one(here, hub):
     os.remove("mine/README.md")
     assert main(["push", "./mine", "alice/prints", "--private"]) == 0

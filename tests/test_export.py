@@ -291,6 +291,63 @@ def test_files_that_are_none(made, tmp_path):
         OnnxGenerator.from_pretrained(tmp_path / "nowhere.onnx")
 
 
+def graph_of(inputs: dict[str, list], output: list, header: dict, kind=onnx.TensorProto.FLOAT):
+    """A file whose header says one thing and whose graph is another: what it takes first comes out."""
+    values = [helper.make_tensor_value_info(name, kind, shape) for name, shape in inputs.items()]
+    node = helper.make_node("Identity", [next(iter(inputs))], ["painting"])
+    made = helper.make_tensor_value_info("painting", kind, output)
+    graph = helper.make_graph([node], "other", values, [made])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = HEADER, json.dumps(header)
+    return model
+
+
+HEAD = {"format": 1, "channels": 3, "size_multiple": 1, "min_size": 1, "margin": 0, "title": None, "license": None}
+FREE = ["n", 3, "h", "w"]
+
+
+@pytest.mark.parametrize("inputs,output,kind", [
+    ({"other": FREE}, FREE, onnx.TensorProto.FLOAT),
+    ({"pixels": FREE, "more": FREE}, FREE, onnx.TensorProto.FLOAT),
+    ({"pixels": [3]}, [3], onnx.TensorProto.FLOAT),
+    ({"pixels": FREE}, FREE, onnx.TensorProto.INT64),
+])  # fmt: skip
+def test_graphs_that_do_not_fit_their_header(tmp_path, inputs, output, kind):
+    onnx.save(graph_of(inputs, output, HEAD, kind), tmp_path / "x.onnx")
+    with pytest.raises(WeightsError, match=r"x\.onnx does not take and give what its header says"):
+        OnnxGenerator.from_pretrained(tmp_path / "x.onnx")
+
+
+def test_graphs_that_cannot_paint_say_so_in_a_line(tmp_path):
+    onnx.save(graph_of({"pixels": [1, 3, 8, 8]}, [1, 3, 8, 8], HEAD), tmp_path / "x.onnx")
+    generator = OnnxGenerator.from_pretrained(tmp_path / "x.onnx")
+    assert generator.stylize(gradient(size=(8, 8))).size == (8, 8)
+    with pytest.raises(WeightsError, match="the network cannot paint this") as caught:
+        generator.stylize(gradient(size=(9, 9)))
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers(made):
+    """As strengths from linspace are."""
+    for name in ("cyclegan", "bank"):
+        model, path = made(name)
+        for painter in (model, OnnxGenerator.from_pretrained(path)):
+            photo = gradient(size=(20, 16))
+            expected = painter.stylize(photo, *told(model), 0.5)
+            assert off(painter.stylize(photo, *told(model), np.float64(0.5)), expected) == 0
+
+
+@pytest.mark.parametrize("license", [["mit", "apache-2.0"], 5, None])
+def test_odd_licences_do_not_stop_an_export(tmp_path, monkeypatch, license):
+    monkeypatch.chdir(tmp_path)
+    card = f"---\nlicense: {json.dumps(license)}\n---\n# T\n"
+    CycleGANGenerator(ngf=4, n_blocks=0).save_pretrained("model", card=card)
+    assert main(["export", "./model"]) == 0
+    said = {"list": "mit, apache-2.0"}.get(type(license).__name__)
+    assert OnnxGenerator.from_pretrained("model.onnx").license == said
+
+
 def test_providers_are_chosen_by_name(made):
     _, path = made("cyclegan")
     assert OnnxGenerator.from_pretrained(path, providers=["CPUExecutionProvider"]).stylize(gradient()).size

@@ -148,7 +148,7 @@ def measured(repo_id=REPO) -> str:
     return str(Card("Prints", "Prints.", model_code(repo_id, "x"), results=results, sections=[("Figures", "105")]))
 
 
-def test_figures_stay_with_their_weights(hub, repo):
+def test_figures_stay_with_their_weights(hub, repo, tmp_path):
     """Pushing the same again changes nothing; pushing other weights takes the old ones' figures away."""
     tiny(seed=1).push_to_hub(REPO, token=ALICE, card=measured() + "\nMine.\n")
     before = repo.commits
@@ -158,6 +158,15 @@ def test_figures_stay_with_their_weights(hub, repo):
     text = repo.files()["README.md"].decode()
     assert "105" not in text and "model-index" not in text and "Prints." in text and text.endswith("Mine.\n")
     assert len(repo.commits) == len(before) + 1, "one commit"
+    # A variant of the same changes nothing about them, and by whom the card was written neither.
+    tiny(seed=2).push_to_hub(REPO, token=ALICE, card=measured())
+    tiny(seed=2).push_to_hub(REPO, token=ALICE, variant="fp16")
+    assert "105" in repo.files()["README.md"].decode()
+    index = measured().split("model-index:")[1].split("---")[0]
+    repo.push({"README.md": f"---\nlicense: mit\nmodel-index:{index}---\nMine.\n".encode()})
+    tiny(seed=4).save_pretrained(tmp_path)
+    push_folder(tmp_path, REPO, token=ALICE)
+    assert repo.files()["README.md"] == b"---\nlicense: mit\n---\nMine.\n"
     # They are of the model at the top, not of what lies below it.
     tiny(seed=2).push_to_hub(REPO, token=ALICE, card=measured())
     tiny(seed=3).push_to_hub(REPO, token=ALICE, subfolder="reverse")

@@ -266,7 +266,7 @@ def test_a_push_without_a_change_makes_no_commit(bank, hub):
     assert hub.repo(REPO).commits == commits
     bank.style("ukiyoe").push_to_hub(REPO, token=ALICE, commit_message="Another")
     assert [commit.title for commit in hub.repo(REPO).commits[:2]] == ["Another", "Upload the style monet"]
-    assert "# Monet\n" in hub.repo(REPO).files()["README.md"].decode(), "the card that is there stays"
+    assert "called `ukiyoe`" in hub.repo(REPO).files()["README.md"].decode(), "the card tells of what is there"
 
 
 def test_a_private_style_is_for_its_owner(bank, hub):
