@@ -552,7 +552,7 @@ def test_one_of_them_is_compared_with_the_photo(open_page, photo):
     show_all(page)
     sketch_all(page, photo)
     assert not page.locator("#all-comparison .after").count(), "the photo stands alone until a painting is chosen"
-    page.get_by_role("button", name="Compare with the photo: Shanshui").click()
+    page.get_by_role("button", name="Compare with the photo: Shanshui", exact=True).click()
     titled(page, "Shanshui")
     shown = page.locator("#all-comparison .after")
     shan_shui = page.locator("#wall img").nth(WALL.index("shanshui"))
@@ -598,14 +598,14 @@ def test_a_blend_follows_its_weights(open_page, bank, photo):
     titled(page, "Monet 25% + Van Gogh 25% + Pirosmani 50%")
     look(page, "all-blended", full=True)
     # A fourth takes the place of the first that was chosen.
-    blend(page, "Shanshui")
-    titled(page, "Van Gogh 25% + Shanshui 25% + Pirosmani 50%")
+    blend(page, "Kuindzhi")
+    titled(page, "Van Gogh 25% + Kuindzhi 25% + Pirosmani 50%")
     assert not page.get_by_role("checkbox", name="Monet").is_checked()
     assert page.locator("#blend input[type=range]:visible").count() == 3
     slider = page.locator("#blend input[type=range]:visible").first
     slider.focus()
     slider.press("ArrowRight")
-    titled(page, "Van Gogh 27% + Shanshui 24% + Pirosmani 49%")
+    titled(page, "Van Gogh 27% + Kuindzhi 24% + Pirosmani 49%")
 
 
 def downloaded(page: sync_api.Page) -> Image.Image:
