@@ -770,8 +770,8 @@ def test_all_styles_in_chinese_on_a_phone(open_page, photo):
     assert figure["y"] >= -1 and figure["y"] + figure["height"] <= 740, "the painting is brought into view"
     look(page, "all-phone-compared")
     page.get_by_role("button", name="混合画风").tap()
-    blend(page, "莫奈", "山水", "库因芝")
-    titled(page, "莫奈 33% + 山水 33% + 库因芝 33%")
+    blend(page, "莫奈", "凡·高", "库因芝")
+    titled(page, "莫奈 33% + 凡·高 33% + 库因芝 33%")
     assert page.evaluate(narrow)
     look(page, "all-phone-blended", full=True)
     visible = page.locator("body").inner_text()
