@@ -72,8 +72,8 @@ def main() -> None:
     if asked.write:
         homes = {model.partition(":")[0]: kind for models in traditions.values() for kind, model in models.items()}
         for home, kind in homes.items():
-            its = {name: one for name, one in found.items() if traditions[name].get(kind, "").partition(":")[0] == home}
-            write_card(ASSETS / home / CARD_NAME, kind, its)
+            painted = [name for name, models in traditions.items() if models.get(kind, "").partition(":")[0] == home]
+            write_card(ASSETS / home / CARD_NAME, kind, {name: found[name] for name in painted})
 
 
 def write_card(path: Path, kind: str, found: dict[str, tuple[list[Row], dict[str, Any]]]) -> None:
