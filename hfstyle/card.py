@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -103,31 +104,32 @@ def merge_cards(old: str, new: str) -> str:
     marks and all. The title, and keys of the front matter, are those of `new` where nobody has changed them since
     hfstyle wrote them, and `RENEWED` always. A card without marks is nobody's but its writer's, and stays as it is.
     """
-    theirs, ours = _pieces(old), card_parts(new)
-    if not card_parts(old):
+    theirs, ours = card_parts(old), card_parts(new)
+    if not theirs:
         return old
-    wrote = _read_wrote(old)
-    pieces = [(name, ours.get(name, text)) for name, text in theirs]
-    gone = {name for name, _ in theirs if name and name not in ours}
-    fresh = [name for name in ours if name not in card_parts(old) and name not in wrote.get("parts", ours)]
-    body = _joined(pieces, gone)
-    body = WROTE.sub("", body).rstrip("\n") + "".join("\n\n" + _marked(name, ours[name]) for name in fresh)
+    wrote, record = _read_wrote(old), WROTE.search(new)
+    end = f"\n\n{record[0]}\n" if record else "\n"
+    merged = _joined([(name, ours.get(name, text)) for name, text in _pieces(old)], theirs.keys() - ours.keys())
+    fresh = [name for name in ours if name not in theirs and name not in wrote.get("parts", ours)]
+    merged = WROTE.sub("", merged).rstrip("\n") + "".join("\n\n" + _marked(name, ours[name]) for name in fresh)
     try:
-        before, after = _split(old)[1], _split(new)[1]
-        body, new_title = _split(body), _title(new)
+        (front, before, text), after, new_title = _split(merged), _split(new)[1], _title(new)
     except BadFrontMatter:
-        return f"{body}\n\n{WROTE.search(new)[0]}\n" if WROTE.search(new) else f"{body}\n"
+        return merged + end
     written = wrote.get("front matter", {})
     changes = {
         key: after.get(key)
         for key in {**before, **after}
         if before.get(key) != after.get(key) and (key in RENEWED or before.get(key) == written.get(key))
     }
-    text = body[2]
     if wrote.get("title") and new_title:
         text = re.sub(rf"(?m)^# {re.escape(str(wrote['title']))}$", lambda match: f"# {new_title}", text, count=1)
-    record = WROTE.search(new)
-    return _edited(body[0], changes) + text + (f"\n\n{record[0]}\n" if record else "\n")
+    return _edited(front, changes) + text + end
+
+
+def renewed_card(path: Path, card: str) -> str:
+    """`card`; where there is one at `path` already, that one with what hfstyle wrote in it renewed."""
+    return merge_cards(path.read_text("utf-8", errors="replace"), card) if path.exists() else card
 
 
 MARK = re.compile(r"<!-- (/?)hfstyle: ([a-z0-9-]{1,60}) -->")
@@ -256,8 +258,9 @@ def with_figures(card: str, text: str, results: Sequence[Result]) -> str:
     front, data, body = _split(without_figures(card))
     record = WROTE.search(body)
     index = _model_index(_title(card) or "", data.get("pipeline_tag"), results)
-    body = WROTE.sub("", body).rstrip() + f"\n\n{_marked(FIGURES, f'## Figures{chr(10) * 2}{text}')}\n"
-    return _edited(front, {"model-index": index}) + body + (f"\n{record[0]}\n" if record else "")
+    figures = _marked(FIGURES, f"## Figures\n\n{text}")
+    end = f"\n{record[0]}\n" if record else ""
+    return f"{_edited(front, {'model-index': index})}{WROTE.sub('', body).rstrip()}\n\n{figures}\n{end}"
 
 
 def _model_index(title: str, task: str | None, results: Sequence[Result]) -> list[dict[str, Any]]:
@@ -322,11 +325,11 @@ def _split(card: str) -> tuple[str, dict[str, Any], str]:
     Raises:
         BadFrontMatter: It is there and cannot be read.
     """
-    match = re.match(r"[\ufeff\s]*---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", card, re.S | re.M)
+    match = FENCED.match(card)
     if match is None:
         return "", {}, card
     try:
-        data = yaml.load(match[1], _Loader)  # noqa: S506 - it is a SafeLoader
+        data = yaml.load(match[2], _Loader)  # noqa: S506 - it is a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadFrontMatter(f"the front matter is not valid YAML: {' '.join(str(error).split()):.200}") from error
     if not isinstance(data, dict) and data is not None:
@@ -339,8 +342,7 @@ def _edited(front: str, changes: Mapping[str, Any]) -> str:
     if not front:
         kept = {key: value for key, value in changes.items() if value is not None}
         return _front_matter(kept) if kept else ""
-    begin, _, rest = front.partition("---\n") if "---\n" in front else ("", "", front)
-    lines, _, end = rest.rpartition("---")
+    begin, lines, end = FENCED.fullmatch(front).groups()
     blocks = re.split(r"(?m)^(?=[A-Za-z_][\w-]*[ \t]*:)", lines)
     left = dict(changes)
     for index, block in enumerate(blocks):
@@ -348,7 +350,11 @@ def _edited(front: str, changes: Mapping[str, Any]) -> str:
         if key and key[1] in left:
             blocks[index] = _dumped(key[1], left.pop(key[1]))
     blocks += [_dumped(key, value) for key, value in left.items()]
-    return f"{begin}---\n{''.join(blocks)}---{end}"
+    return begin + "".join(blocks) + end
+
+
+FENCED = re.compile(r"([\ufeff\s]*---[ \t]*\n)(.*?)(^---[ \t]*(?:\n|\Z))", re.S | re.M)
+"""The front matter: its first fence, its lines, its last fence."""
 
 
 def _dumped(key: str, value: Any) -> str:

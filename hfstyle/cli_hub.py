@@ -44,11 +44,13 @@ class Convert:
             output = os.path.splitext(os.path.expanduser(self.checkpoint))[0]
             if output == os.path.expanduser(self.checkpoint):
                 raise OptionError(f"{self.checkpoint} has no ending to take away; give -o a folder")
-        for name in ("config.json", "model.safetensors", "README.md"):
+        from hfstyle.repo import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, push_folder
+
+        for name in (CONFIG_NAME, WEIGHTS_NAME, CARD_NAME):
             if output is not None and os.path.exists(os.path.join(output, name)) and not self.overwrite:
                 raise OptionError(f"{output} has a {name}; pass --overwrite to replace it, or give -o another folder")
+        from hfstyle.card import renewed_card
         from hfstyle.conversion import recognise
-        from hfstyle.repo import push_folder
 
         found = recognise(self.checkpoint, self.key, **_fields(self.set))
         done = {"checkpoint": self.checkpoint, "key": found.key, "layout": found.layout, "notes": list(found.notes)}
@@ -57,7 +59,8 @@ class Convert:
         if output is not None:
             make_folder(Path(output))
             with writing(output):
-                found.model.save_pretrained(output, card=self._card(found, output))
+                card = found.card(self.checkpoint, Path(output).resolve().name)
+                found.model.save_pretrained(output, card=renewed_card(Path(output, CARD_NAME), card))
         if self.push is not None:
             with tempfile.TemporaryDirectory() as folder:
                 found.model.save_pretrained(folder, card=found.card(self.checkpoint, self.push))
@@ -77,13 +80,6 @@ class Convert:
             if where is not None:
                 print(where)
         return 0
-
-    def _card(self, found: Any, output: str) -> str:
-        """The card; of one that is there, and was perhaps edited, what hfstyle wrote is renewed."""
-        from hfstyle.card import merge_cards
-
-        card, there = found.card(self.checkpoint, Path(output).resolve().name), Path(output, "README.md")
-        return merge_cards(there.read_text("utf-8", errors="replace"), card) if there.exists() else card
 
 
 @dataclass

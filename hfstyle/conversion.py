@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 
 from hfstyle.card import Card, class_tag, model_code
 from hfstyle.discriminators import DCGANDiscriminator, PatchGANDiscriminator, PixelDiscriminator
-from hfstyle.errors import ConfigError, ModelNotFoundError, OptionError, WeightsError, some
+from hfstyle.errors import ConfigError, ModelNotFoundError, OptionError, WeightsError, first_line, some
 from hfstyle.generators.animegan import AnimeGANGenerator
 from hfstyle.generators.cyclegan import CycleGANGenerator
 from hfstyle.generators.dcgan import DCGANGenerator
@@ -166,7 +166,7 @@ def read_checkpoint(file: str | os.PathLike) -> Any:
                 f"{where} holds more than tensors and would run code to be read, which hfstyle never does; where it "
                 "comes from, save the network's state_dict() alone"
             ) from error
-        raise WeightsError(f"{where} is damaged or no checkpoint of PyTorch ({_first_line(error)})") from error
+        raise WeightsError(f"{where} is damaged or no checkpoint of PyTorch ({first_line(error)})") from error
 
 
 def _check_zip(path: Path, size: int) -> bytes:
@@ -178,7 +178,7 @@ def _check_zip(path: Path, size: int) -> bytes:
     except WeightsError:
         raise
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError) as error:
-        raise WeightsError(f"{path.name} is damaged ({_first_line(error)})") from error
+        raise WeightsError(f"{path.name} is damaged ({first_line(error)})") from error
 
 
 def _checked_pickle(path: Path, size: int, archive: zipfile.ZipFile) -> bytes:
@@ -204,11 +204,7 @@ def _read_safetensors(path: Path) -> Tensors:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file is no dictionary
     except SafetensorError as error:
-        raise WeightsError(f"{path.name} is damaged or not a safetensors file ({_first_line(error)})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return f"{next(iter(str(error).splitlines()), type(error).__name__):.120}"
+        raise WeightsError(f"{path.name} is damaged or not a safetensors file ({first_line(error)})") from error
 
 
 # ---- finding networks ----
@@ -340,15 +336,15 @@ class _Match:
         found, tensors = self.found, self.tensors
         self._check_options()
         try:
-            with torch.device("meta"):  # shapes without memory, whatever they claim to be
-                self.model = found.cls(**found.options)
+            found.cls.Config(**found.options)
         except ConfigError as error:
             raise _Unlike(str(error)) from error
         try:
-            with torch.device("meta"):
-                self.model = found.cls(**(found.options | dict(self.options)))
+            config = found.cls.Config(**(found.options | dict(self.options)))
         except ConfigError as error:
             raise OptionError(str(error)) from error
+        with torch.device("meta"):  # shapes without memory, whatever they claim to be
+            self.model = found.cls(config)
         self.places: dict[str, str] = {}
         for name, expected in self.model.state_dict().items():
             module, _, kind = name.rpartition(".")

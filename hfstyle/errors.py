@@ -57,3 +57,8 @@ def some(names: Sequence[str], most: int = 5) -> str:
     """The first of many names for a sentence, and how many more there are; each short and printable."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(name[:200] if name.isprintable() else f"{name!a:.200}" for name in names[:most]) + more
+
+
+def first_line(error: Exception, most: int = 120) -> str:
+    """The first line of what another library says, cut short; the kind of error where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)[:most]

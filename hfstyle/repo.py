@@ -21,7 +21,15 @@ from huggingface_hub import errors as hub_errors
 from hfstyle import __version__
 from hfstyle.assets import ASSETS, bundled_models
 from hfstyle.card import for_repo, merge_cards, without_figures
-from hfstyle.errors import ConfigError, HfstyleError, HubError, ModelNotFoundError, OptionError, WeightsError
+from hfstyle.errors import (
+    ConfigError,
+    HfstyleError,
+    HubError,
+    ModelNotFoundError,
+    OptionError,
+    WeightsError,
+    first_line,
+)
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -128,12 +136,8 @@ class ModelFiles:
         """The text of the model card, or None where there is none."""
         try:
             return self.path(CARD_NAME, MAX_CARD_BYTES).read_text("utf-8", errors="replace")
-        except (
-            ModelNotFoundError,
-            HubError,
-            WeightsError,
-        ):  # offline, a card that nobody asked for before is not in the cache
-            return None
+        except (ModelNotFoundError, HubError, WeightsError):
+            return None  # offline, one that nobody asked for before is not in the cache
 
     def sizes(self) -> dict[str, int]:
         """The files, by their paths inside the folder or repository, with their bytes. Nothing is downloaded."""
@@ -159,7 +163,9 @@ class ModelFiles:
         Returns:
             The paths inside it.
         """
-        names = [name for name in self.sizes() if _is_published(name)]
+        # Only where hfstyle puts them: a stranger's paths may lead anywhere.
+        parts = {name: name.rpartition("/") for name in self.sizes()}
+        names = [name for name, (where, _, file) in parts.items() if where in SUBFOLDERS and _is_published(file)]
         if CONFIG_NAME not in names and STYLE_NAME not in names:
             raise ModelNotFoundError(f"{self.name} has no model of hfstyle: neither {CONFIG_NAME} nor {STYLE_NAME}")
         paths = {
@@ -181,16 +187,15 @@ class ModelFiles:
         return names
 
 
-def _is_published(name: str) -> bool:
-    """Whether a path in a repository is one that hfstyle writes, and so lies where it says."""
-    folder, _, file = name.rpartition("/")
-    return folder in SUBFOLDERS and any(PurePosixPath(file).match(known) for known in PUBLISHED) and "\\" not in file
+def _is_published(file: str) -> bool:
+    """Whether a file's name is one that hfstyle writes."""
+    return any(PurePosixPath(file).match(known) for known in PUBLISHED) and "\\" not in file
 
 
 def _published(folder: Path, subfolders: Sequence[str]) -> list[str]:
     """The files of a model in a folder, by their paths in it."""
     paths = [path for subfolder in subfolders for path in sorted(Path(folder, subfolder).glob("*")) if path.is_file()]
-    return [name for path in paths if _is_published(name := path.relative_to(folder).as_posix())]
+    return [path.relative_to(folder).as_posix() for path in paths if _is_published(path.name)]
 
 
 def push_folder(
@@ -394,7 +399,7 @@ def _translated(error: Exception, repo_id: str, revision: str | None, file: str)
         case hub_errors.HfHubHTTPError():
             return HubError(_status_sentence(repo_id, error, writing=not file))
         case hub_errors.HFValidationError() | hub_errors.LocalTokenNotFoundError():
-            return HubError(f"{repo_id}: {_first_line(error)}")
+            return HubError(f"{repo_id}: {first_line(error, 200)}")
         case hub_errors.OfflineModeIsEnabled():
             return HubError(f"the Hub is switched off (HF_HUB_OFFLINE is set), so {repo_id} cannot be reached")
         case httpx2.HTTPError() | ConnectionError() | TimeoutError():
@@ -411,12 +416,8 @@ def _translated(error: Exception, repo_id: str, revision: str | None, file: str)
             return HubError(f"{repo_id}: {' '.join(str(error).split()):.250}")  # says which line of the card is wrong
         case ValueError() | OSError() | RuntimeError():
             # Among others a download of the wrong length.
-            return HubError(f"{repo_id}: {_first_line(error)}")
+            return HubError(f"{repo_id}: {first_line(error, 200)}")
     return None
-
-
-def _first_line(error: Exception) -> str:
-    return f"{next(iter(str(error).splitlines()), type(error).__name__):.200}"
 
 
 def _status_sentence(repo_id: str, error: hub_errors.HfHubHTTPError, writing: bool) -> str:

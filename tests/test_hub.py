@@ -143,6 +143,13 @@ def test_a_card_that_is_there_stays_unless_a_new_one_is_given(hub, repo):
     assert repo.files()["README.md"].endswith(b"New.\n")
 
 
+def test_any_subfolder_makes_the_round_trip(hub, repo):
+    """Not only those that hfstyle itself makes."""
+    tiny(seed=1).push_to_hub(REPO, token=ALICE, subfolder="night/blue")
+    assert set(repo.files()) == PUSHED | {"night/blue/config.json", "night/blue/model.safetensors"}
+    assert same(CycleGANGenerator.from_pretrained(REPO, subfolder="night/blue"), tiny(seed=1))
+
+
 def measured(repo_id=REPO) -> str:
     results = [Result("kid", 105.0, "KID", "164 photos")]
     return str(Card("Prints", "Prints.", model_code(repo_id, "x"), results=results, sections=[("Figures", "105")]))

@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from hfstyle.card import merge_cards
+from hfstyle.card import renewed_card
 from hfstyle.data.streams import StepSampler
 from hfstyle.errors import CheckpointError, DataError, HfstyleError, ImageError, OptionError
 from hfstyle.images import contact_sheet, save_image, write_whole
@@ -497,8 +497,7 @@ class Trainer:
     def _card(self, folder: Path) -> str:
         """The model card for a folder; of one that is there, and was perhaps edited, what hfstyle wrote is renewed."""
         card = str(make_card(self.config, self.method, self.material, folder, self.step, self.evaluations, self.about))
-        there = folder / CARD_NAME
-        return merge_cards(there.read_text("utf-8", errors="replace"), card) if there.exists() else card
+        return renewed_card(folder / CARD_NAME, card)
 
     # ---- resuming ----
     def _state(self, pools: list[dict[str, list[torch.Tensor]]]) -> dict[str, Any]:
