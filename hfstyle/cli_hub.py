@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -229,7 +230,7 @@ class Pull:
     """Print what was done as JSON."""
 
     def run(self) -> int:
-        from hfstyle.repo import ModelFiles
+        from hfstyle.repo import CONFIG_NAME, ModelFiles, made_by_newer
 
         output = self.output or self.repo.rpartition("/")[2]
         files = ModelFiles(self.repo, self.revision)
@@ -243,6 +244,8 @@ class Pull:
             )
         with writing(output):
             names = files.pull(output)
+        if CONFIG_NAME in names and (newer := made_by_newer(files.config())):
+            print(f"note: {newer}", file=sys.stderr)
         print(json.dumps({"repo": self.repo, "folder": output, "files": names}, indent=2) if self.json else output)
         return 0
 
@@ -319,8 +322,7 @@ def _facts(name: str) -> dict[str, Any]:
     from hfstyle.auto import model_class, own_style
     from hfstyle.card import read_card
     from hfstyle.errors import ModelNotFoundError
-    from hfstyle.hub import VERSION_KEY
-    from hfstyle.repo import CONFIG_NAME, ModelFiles
+    from hfstyle.repo import CONFIG_NAME, VERSION_KEY, ModelFiles
     from hfstyle.styles import Style, StyledModel
 
     if own_style(name):

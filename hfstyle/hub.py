@@ -26,10 +26,19 @@ from hfstyle import __version__
 from hfstyle.card import USES, default_card, without_figures
 from hfstyle.errors import ConfigError, OptionError, WeightsError, some
 from hfstyle.images import write_whole
-from hfstyle.repo import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, ModelFiles, check_subfolder, push_folder
+from hfstyle.repo import (
+    CARD_NAME,
+    CONFIG_NAME,
+    VERSION_KEY,
+    WEIGHTS_NAME,
+    ModelFiles,
+    check_subfolder,
+    made_by_newer,
+    push_folder,
+    release,
+)
 
 CLASS_KEY = "_class_name"
-VERSION_KEY = "_hfstyle_version"
 MAX_NAMES = 2048
 """Names in one config field; all of them at their longest fit into `MAX_CONFIG_BYTES`."""
 MAX_NAME_LENGTH = 64
@@ -75,7 +84,7 @@ class ModelConfig:
             raise ConfigError(f"{where} has keys that {cls.__name__} does not know: {some(unknown)}")
         missing = [name for name in known if name not in given]
         made_by = values.get(VERSION_KEY)
-        older = isinstance(made_by, str) and () < _release(made_by) < _release(__version__)
+        older = isinstance(made_by, str) and () < release(made_by) < release(__version__)
         if missing and not older:
             raise ConfigError(f"{where} lacks keys that {cls.__name__} needs: {some(missing)}")
         try:
@@ -365,17 +374,9 @@ def hint_at_newer(config: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     except (ConfigError, WeightsError) as error:
-        made_by = config.get(VERSION_KEY)
-        if not isinstance(made_by, str) or _release(made_by) <= _release(__version__):
+        if (newer := made_by_newer(config)) is None:
             raise
-        raise type(error)(
-            f"{error}; it was made by hfstyle {made_by:.20}, and this is {__version__}: pip install -U hfstyle"
-        ) from error
-
-
-def _release(version: str) -> tuple[int, ...]:
-    """The numbers of a version, to compare it by."""
-    return tuple(int(number) for number in re.findall(r"\d{1,9}", version[:40].partition("+")[0])[:3])
+        raise type(error)(f"{error}; {newer}") from error
 
 
 def _dispatched(model: PreTrainedModel, device_map: str | Mapping[str, Any]) -> PreTrainedModel:

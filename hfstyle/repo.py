@@ -34,6 +34,8 @@ from hfstyle.errors import (
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 CARD_NAME = "README.md"
+VERSION_KEY = "_hfstyle_version"
+"""In a config: which hfstyle made it."""
 STYLE_NAME = "style.safetensors"
 """The file of a style on its own, see `hfstyle.styles`."""
 ONNX_NAME = "model.onnx"
@@ -324,6 +326,19 @@ def _find_folder(name: str) -> Path | None:
         f"there is no bundled model named {name!r:.100} (there are: {', '.join(bundled_models()) or 'none'}); "
         "a model on the Hub is written owner/name"
     )
+
+
+def made_by_newer(config: Mapping[str, Any]) -> str | None:
+    """What to say of a model that a newer hfstyle than this one made; None of others."""
+    made_by = config.get(VERSION_KEY)
+    if not isinstance(made_by, str) or release(made_by) <= release(__version__):
+        return None
+    return f"it was made by hfstyle {made_by:.20}, and this is {__version__}: pip install -U hfstyle"
+
+
+def release(version: str) -> tuple[int, ...]:
+    """The numbers of a version, to compare it by."""
+    return tuple(int(number) for number in re.findall(r"\d{1,9}", version[:40].partition("+")[0])[:3])
 
 
 def check_subfolder(subfolder: str | None) -> str:

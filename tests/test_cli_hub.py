@@ -55,6 +55,18 @@ def test_there_and_back_again(here, hub, capsys):
     assert AutoModel.from_pretrained("sub/old").num_parameters
 
 
+def test_a_pulled_model_of_a_newer_hfstyle_says_so(here, hub, capsys):
+    assert main(["push", "./mine", "alice/prints"]) == 0
+    repo = hub.repo("alice/prints")
+    assert main(["pull", "alice/prints", "-o", "old"]) == 0
+    assert "note:" not in capsys.readouterr().err
+    config = json.loads(repo.files()["config.json"]) | {"_hfstyle_version": "99.1.0"}
+    repo.push({"config.json": json.dumps(config).encode()})
+    assert main(["pull", "alice/prints", "-o", "new"]) == 0
+    assert "note: it was made by hfstyle 99.1.0, and this is" in capsys.readouterr().err
+    assert json.loads(Path("new/config.json").read_text()) == config
+
+
 def test_info_of_a_repository_downloads_no_weights(here, hub, capsys):
     assert main(["push", "./mine", "alice/prints"]) == 0
     hub.log.clear()
