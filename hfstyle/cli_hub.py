@@ -317,11 +317,10 @@ def _fields(given: Sequence[str]) -> dict[str, Any]:
 
 def _facts(name: str) -> dict[str, Any]:
     """What `hfstyle info` says of a model."""
-    import torch
-
     from hfstyle.auto import model_class, own_style
     from hfstyle.card import read_card
     from hfstyle.errors import ModelNotFoundError
+    from hfstyle.hub import skeleton
     from hfstyle.repo import CONFIG_NAME, VERSION_KEY, ModelFiles
     from hfstyle.styles import Style, StyledModel
 
@@ -336,8 +335,7 @@ def _facts(name: str) -> dict[str, Any]:
         except ModelNotFoundError:
             raise error from None
     cls = model_class(config, files.describe(CONFIG_NAME))
-    with torch.device("meta"):  # counts parameters without memory for them
-        model = cls.from_config(config)
+    model = skeleton(cls, config)  # counts parameters without memory for them
     sizes = files.sizes()
     title, data = read_card(files.card() or "")
     facts = {

@@ -27,7 +27,7 @@ from hfstyle.generators.cyclegan import CycleGANGenerator
 from hfstyle.generators.dcgan import DCGANGenerator
 from hfstyle.generators.fast_style import FastStyleGenerator
 from hfstyle.generators.unet import Pix2PixGenerator
-from hfstyle.hub import PreTrainedModel, find_not_finite
+from hfstyle.hub import PreTrainedModel, find_not_finite, skeleton
 
 Tensors = dict[str, torch.Tensor]
 
@@ -343,8 +343,7 @@ class _Match:
             config = found.cls.Config(**(found.options | dict(self.options)))
         except ConfigError as error:
             raise OptionError(str(error)) from error
-        with torch.device("meta"):  # shapes without memory, whatever they claim to be
-            self.model = found.cls(config)
+        self.model = skeleton(found.cls, config)  # without memory, whatever they claim to be
         self.places: dict[str, str] = {}
         for name, expected in self.model.state_dict().items():
             module, _, kind = name.rpartition(".")

@@ -21,6 +21,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize_safetensors
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from hfstyle import __version__
 from hfstyle.card import USES, default_card, without_figures
@@ -254,8 +255,7 @@ class PreTrainedModel(nn.Module):
             config = cls.Config.from_dict(files.config(), files.describe(CONFIG_NAME))
         # Built on "meta", a network costs no memory, so a config that asks for the impossible is found out by
         # comparing it with the file's header before anything is allocated.
-        with torch.device("meta"):
-            model = cls(config)
+        model = skeleton(cls, config)
         path = files.path(weights_name(variant), _most_bytes(model))
         try:
             with hint_at_newer(files.config()):
@@ -402,8 +402,28 @@ def weights_name(variant: str | None) -> str:
     return f"model.{variant}.safetensors"
 
 
+def skeleton(cls: type[PreTrainedModel], config: ModelConfig | Mapping[str, Any]) -> PreTrainedModel:
+    """See `PreTrainedModel.from_config`; on the device "meta": shapes without memory, and so without values."""
+    with torch.device("meta"), _NoFirstValues():
+        return cls.from_config(config)
+
+
+class _NoFirstValues(TorchFunctionMode):
+    """Leaves out the random values that layers begin with. On "meta" they are nothing, but drawing them there imports
+    half of torch's compiler, which takes a second."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+        kwargs = kwargs or {}
+        draws = func in (torch.Tensor.normal_, torch.Tensor.uniform_)
+        if draws or getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
 def default_device() -> torch.device:
     """The device that accelerate chooses: CUDA, MPS or another accelerator where there is one, else the CPU."""
+    if not torch.accelerator.is_available():  # without the half second that accelerate takes to say so
+        return torch.device("cpu")
     from accelerate import PartialState
 
     return PartialState().device
