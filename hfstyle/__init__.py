@@ -27,6 +27,7 @@ _HOMES = {
     "bundled_models": "hfstyle.assets",
     "bundled_styles": "hfstyle.assets",
     "convert": "hfstyle.conversion",
+    "learn_style": "hfstyle.training.mystyle",
     "load_painter": "hfstyle.auto",
     "read_image": "hfstyle.images",
 }
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from hfstyle.images import read_image
     from hfstyle.onnx_generator import OnnxGenerator
     from hfstyle.styles import Style
+    from hfstyle.training.mystyle import learn_style
 
 
 def __getattr__(name: str) -> Any:

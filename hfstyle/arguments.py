@@ -1,6 +1,7 @@
 """Command lines from typed dataclasses: tyro, with its errors in one line like all others; and what commands share."""
 
 import contextlib
+import glob
 import io
 import os
 import re
@@ -81,3 +82,38 @@ def short(style: str) -> str:
     name = style if os.path.exists(style) else style.rpartition(":")[2]
     path = named(Path(name))
     return path.stem if path.suffix == ".safetensors" else path.name
+
+
+def expand(given: str) -> list[tuple[Path, Path | None]]:
+    """Picture files that an argument means, each with its path inside the folder that was given, if one was."""
+    from hfstyle.images import list_images
+
+    path = Path(given)
+    if path.is_dir():
+        found = [(picture, picture.relative_to(path)) for picture in list_images(path)]
+        if not found:
+            raise ImageError(f"{given} has no pictures")
+        return found
+    if not path.exists() and is_pattern(given):
+        matches = [Path(match) for match in sorted(glob.glob(given, recursive=True)) if Path(match).is_file()]
+        if not matches:
+            raise ImageError(f"no file matches {given}")
+        return [(match, None) for match in matches]
+    return [(path, None)]
+
+
+def is_pattern(given: str) -> bool:
+    return any(character in given for character in "*?[") and not Path(given).exists()
+
+
+def find_device(name: str | None) -> Any:
+    import torch
+
+    if name is None:
+        return None
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise OptionError(f"there is no device {name!r} here") from error
+    return device

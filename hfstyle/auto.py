@@ -21,6 +21,7 @@ from hfstyle.generators.stylebank import StyleBankGenerator
 from hfstyle.generators.unet import Pix2PixGenerator
 from hfstyle.hub import CLASS_KEY, PreTrainedModel, hint_at_newer
 from hfstyle.image_to_image import ImageToImageModel
+from hfstyle.library import own_styles
 from hfstyle.repo import CONFIG_NAME, STYLE_NAME, ModelFiles
 from hfstyle.styles import Style, StyledModel, StylePainter
 from hfstyle.stylize import Blend
@@ -84,11 +85,12 @@ def load_painter(name: str | os.PathLike, device: Any = None) -> ImageToImageMod
 
     Args:
         name: In this order: a folder with a model; a file, or a folder, with a style that belongs to the bundled bank;
-            a bundled model of one style; a style of the bundled bank; a repository on the Hub (`"owner/name"`) with a
-            model or such a style. `"bank:monet"` is the bank's style where a model has the same name,
-            `"owner/bank:monet"` or `"./bank:monet"` that of another bank. In place of the bank's style there may be a
-            blend, `"ukiyoe=.6,monet=.4"` or `"bank:ukiyoe=.6,monet=.4"`, or after the colon the file of a style that
-            belongs to that bank.
+            a bundled model of one style; a style of the bundled bank; one of the user's own, see `hfstyle.library`; a
+            repository on the Hub (`"owner/name"`) with a model or such a style. `"bank:monet"` is the bank's style
+            where a model has the same name, `"owner/bank:monet"` or `"./bank:monet"` that of another bank. In place of
+            the bank's style there may be a blend, `"ukiyoe=.6,monet=.4"` or `"bank:ukiyoe=.6,monet=.4"`, or after the
+            colon the file of a style that belongs to that bank. In a blend, files of styles and the user's own styles
+            may stand beside the bank's.
         device: See `PreTrainedModel.from_pretrained`.
 
     Raises:
@@ -105,14 +107,17 @@ def load_painter(name: str | os.PathLike, device: Any = None) -> ImageToImageMod
         return _paints_in(AutoModel.from_pretrained(BANK, device=device), Style.from_pretrained(name))
     if name in bundled_styles():
         return bundled_painter(name, device)
+    if name in own_styles():
+        return _paints_in(AutoModel.from_pretrained(BANK, device=device), Style.load(own_styles()[name]))
     if colon or "=" in name:
         model = AutoModel.from_pretrained(bank or BANK, device=device)
         if not isinstance(model, StyledModel):
             raise OptionError(f"{bank} has no styles to choose from; leave out :{style}")
-        return _paints_in(model, Style.load(style)) if os.path.isfile(style) else model.painter(read_blend(style))
+        return _paints_in(model, Style.load(style)) if os.path.isfile(style) else _blends(model, read_blend(style))
     if os.path.basename(name) == name and not os.path.isdir(path) and name not in bundled_models():
         raise ModelNotFoundError(
-            f"there is no style named {name!r:.100} (there are: {some(bundled_styles(), 40) or 'none'}); a model on "
+            f"there is no style named {name!r:.100} (there are: "
+            f"{some([*bundled_styles(), *own_styles()], 40) or 'none'}); a model on "
             "the Hub is written owner/name"
         )
     try:
@@ -171,6 +176,22 @@ def _of_one_style(model: PreTrainedModel, name: str) -> ImageToImageModel:
         why = "takes no photo; see hfstyle imagine" if hasattr(model, "generate") else "does not make pictures"
         raise OptionError(f"{name} is a {type(model).__name__}, which {why}")
     return model
+
+
+def _blends(bank: StyledModel, blend: Blend) -> StylePainter:
+    """What paints in a blend, of which some styles may come from elsewhere."""
+    shares = {blend: 1.0} if isinstance(blend, str) else blend
+    found: dict[str, float] = {}
+    for name, share in shares.items():
+        own = os.path.expanduser(name) if os.path.isfile(os.path.expanduser(name)) else own_styles().get(name)
+        if name not in bank.styles and own is not None:
+            style = Style.load(own)
+            name = style.name
+            if name in bank.styles:
+                raise OptionError(f"{own} is a style called {name}, as one of the bank's; rename it to blend it")
+            bank.load_style(style)
+        found[name] = share
+    return bank.painter(found)
 
 
 def _paints_in(bank: StyledModel, style: Style) -> StylePainter:

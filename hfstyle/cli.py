@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import glob
 import io
 import json
 import math
@@ -18,8 +17,19 @@ from typing import Annotated, Any, Literal
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, Suppress, arg, subcommand
 
-from hfstyle.arguments import STDIO, make_folder, named, parse, refuse_existing, short
+from hfstyle.arguments import (
+    STDIO,
+    expand,
+    find_device,
+    is_pattern,
+    make_folder,
+    named,
+    parse,
+    refuse_existing,
+    short,
+)
 from hfstyle.cli_hub import Convert, Export, Info, Pull, Push, ShowCard
+from hfstyle.cli_styles import Learn, Styles
 from hfstyle.errors import HfstyleError, ImageError, OptionError
 
 
@@ -57,7 +67,7 @@ class Stylize:
         from hfstyle.auto import load_painter
         from hfstyle.images import read_image
 
-        painter = load_painter(self.style, _device(self.device))
+        painter = load_painter(self.style, find_device(self.device))
         done, failed = [], False
         for job in tqdm(jobs, unit="photo", disable=None if len(jobs) > 1 else True):
             start = time.perf_counter()
@@ -168,7 +178,7 @@ class Sheet:
         from hfstyle.auto import AutoModel, load_painter, read_blend
         from hfstyle.styles import StyledModel
 
-        device = _device(self.device)
+        device = find_device(self.device)
         if self.bank is None:
             # First what one network makes, to be compared; the sort is stable.
             names = self.styles or sorted(bundled_styles(), key=lambda name: name in bundled_models())
@@ -248,7 +258,7 @@ class Imagine:
         from hfstyle.auto import AutoModel
         from hfstyle.images import MAX_PIXELS, contact_sheet
 
-        model = AutoModel.from_pretrained(self.model, device=_device(self.device))
+        model = AutoModel.from_pretrained(self.model, device=find_device(self.device))
         if not hasattr(model, "generate"):
             why = "needs a photo; see hfstyle stylize" if hasattr(model, "stylize") else "does not make pictures"
             raise OptionError(f"{self.model} is a {type(model).__name__}, which {why}")
@@ -337,11 +347,11 @@ class Evaluate:
         paintings = open_pictures(self.paintings, split=None, inner_crop=self.inner_crop)
         if self.model is None:
             name, made = named(Path(self.outputs)).name, open_pictures(self.outputs, split=None)
-            facts, device = {}, _device(self.device) or "cpu"
+            facts, device = {}, find_device(self.device) or "cpu"
         else:
             from hfstyle.auto import load_painter
 
-            painter = load_painter(self.model, _device(self.device))
+            painter = load_painter(self.model, find_device(self.device))
             name, made, device = named(Path(self.model)).name, painter.stylize, painter.device
             model = getattr(painter, "bank", painter)
             facts = {"class": type(model).__name__, "parameters": model.num_parameters}
@@ -504,6 +514,8 @@ class Data:
 COMMANDS = {
     "stylize": Stylize,
     "sheet": Sheet,
+    "learn": Learn,
+    "styles": Styles,
     "imagine": Imagine,
     "evaluate": Evaluate,
     "profile": ShowProfile,
@@ -553,7 +565,7 @@ def _plan(options: Stylize) -> list[_Job]:
         raise OptionError("name at least one photo: a file, a folder, a pattern, or - for standard input")
     style = short(options.style)
     jobs: list[_Job] = []
-    several = len(options.photos) > 1 or Path(options.photos[0]).is_dir() or _is_pattern(options.photos[0])
+    several = len(options.photos) > 1 or Path(options.photos[0]).is_dir() or is_pattern(options.photos[0])
     for given in options.photos:
         if given == STDIO:
             output = options.output or STDIO
@@ -561,7 +573,7 @@ def _plan(options: Stylize) -> list[_Job]:
                 _Job(STDIO, str(Path(output, f"stdin-{style}.png")) if several and output != STDIO else output)
             )
             continue
-        for path, relative in _expand(given):
+        for path, relative in expand(given):
             name = f"{path.stem}-{style}.png"
             if options.output == STDIO:
                 output = STDIO
@@ -593,32 +605,10 @@ def _is_folder(given: str) -> bool:
     return given.endswith("/") or Path(given).is_dir()
 
 
-def _expand(given: str) -> list[tuple[Path, Path | None]]:
-    """Picture files that an argument means, each with its path inside the folder that was given, if one was."""
-    from hfstyle.images import list_images
-
-    path = Path(given)
-    if path.is_dir():
-        found = [(picture, picture.relative_to(path)) for picture in list_images(path)]
-        if not found:
-            raise ImageError(f"{given} has no pictures")
-        return found
-    if not path.exists() and _is_pattern(given):
-        matches = [Path(match) for match in sorted(glob.glob(given, recursive=True)) if Path(match).is_file()]
-        if not matches:
-            raise ImageError(f"no file matches {given}")
-        return [(match, None) for match in matches]
-    return [(path, None)]
-
-
 def _beside(folder: str, style: str) -> Path:
     """FOLDER-STYLE beside FOLDER."""
     path = named(Path(folder))
     return path.with_name(f"{path.name}-{style}")
-
-
-def _is_pattern(given: str) -> bool:
-    return any(character in given for character in "*?[") and not Path(given).exists()
 
 
 def _write(picture: Any, output: str, overwrite: bool) -> None:
@@ -647,16 +637,3 @@ def _complain(sentence: str) -> bool:
 def _reduced(painting: Any) -> str:
     width, height = painting.info["stylized_size"]
     return "" if (width, height) == painting.size else f" (stylised at {width}x{height}; --max-pixels allows more)"
-
-
-def _device(name: str | None) -> Any:
-    import torch
-
-    if name is None:
-        return None
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise OptionError(f"there is no device {name!r} here") from error
-    return device

@@ -17,6 +17,9 @@ from hfstyle.winograd import WinogradConv2d
 
 LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv4_1", "conv4_2", "conv4_3")
 WIDTHS = {"1": 64, "2": 128, "3": 256, "4": 512}
+STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+"""Whose Gram matrices are a style (Johnson et al. 2016, arXiv:1603.08155, section 4.1)."""
+CONTENT_LAYER = "relu3_3"
 POOLED = {"relu1_2": 155.0, "relu2_2": 230.0, "relu3_3": 205.0, "relu4_3": 27.0}
 """Layers that describe a picture as a whole, each with the root mean square of its channels' means on photographs."""
 MEAN = (103.939, 116.779, 123.68)

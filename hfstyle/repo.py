@@ -38,6 +38,8 @@ VERSION_KEY = "_hfstyle_version"
 """In a config: which hfstyle made it."""
 STYLE_NAME = "style.safetensors"
 """The file of a style on its own, see `hfstyle.styles`."""
+SAMPLES_NAME = "samples.jpg"
+"""The picture in a card."""
 ONNX_NAME = "model.onnx"
 """The file of an exported network, see `hfstyle.export`."""
 MAX_CONFIG_BYTES = 2**20
@@ -45,7 +47,7 @@ MAX_CARD_BYTES = 4 * 2**20
 MAX_BYTES = 2**35
 """Of one file that is pulled without a look at it."""
 PUBLISHED = (CARD_NAME, CONFIG_NAME, "model*.safetensors", STYLE_NAME, "model*.onnx")
-PUBLISHED += ("samples.jpg", "metrics.jsonl", "curves.png")
+PUBLISHED += (SAMPLES_NAME, "metrics.jsonl", "curves.png")
 """What is uploaded and pulled, in these folders:"""
 SUBFOLDERS = ("", "discriminator", "discriminator/features", "reverse", "reverse/discriminator")
 

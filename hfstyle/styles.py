@@ -1,11 +1,13 @@
 """Styles as vectors of numbers: a network that paints in many of them, and a single one as a file of some kilobytes.
 
-A style's file, `style.safetensors`, holds one tensor, `numbers`, in half precision, and in its header as JSON a name,
-the fingerprint of the network that the numbers belong to, and texts about the style.
+A style's file, `style.safetensors`, holds a tensor `numbers` in half precision and, where it has one, a `preview`, the
+bytes of a small JPEG; and in its header as JSON a name, the fingerprint of the network that the numbers belong to, and
+texts about the style.
 """
 
 import dataclasses
 import hashlib
+import io
 import json
 import os
 import re
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize_safetensors
 from torch import nn
@@ -25,7 +28,7 @@ from hfstyle.errors import OptionError, WeightsError
 from hfstyle.hub import FLOATS, wrong_name
 from hfstyle.image_to_image import ImageToImageModel
 from hfstyle.images import ImageSource, write_whole
-from hfstyle.repo import CARD_NAME, REPO_ID, STYLE_NAME, ModelFiles, push_folder
+from hfstyle.repo import CARD_NAME, REPO_ID, SAMPLES_NAME, STYLE_NAME, ModelFiles, push_folder
 from hfstyle.stylize import Blend, StyledStylizer, blend_shares, place_of
 
 HEADER = "hfstyle.style"
@@ -33,6 +36,8 @@ HEADER = "hfstyle.style"
 FORMAT = 1
 MAX_STYLE_BYTES = 4 * 2**20
 """Enough for the numbers of the largest network that a config allows."""
+MAX_PREVIEW_BYTES = 40_000
+MAX_PREVIEW_SIDE = 512
 MAX_TEXTS = 32
 MAX_TEXT_LENGTH = 4000
 
@@ -54,6 +59,8 @@ class Style:
     about: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Texts about it by lower-case keys, as many and such as one likes. `title`, `license` (the Hub's short name) and
     `base_model` (the repository of the network) go into the model card where they belong, others below it."""
+    preview: bytes | None = None
+    """A small picture that was painted in it: a JPEG, see `as_preview`."""
 
     def __post_init__(self) -> None:
         if wrong := wrong_name(self.name):
@@ -62,12 +69,16 @@ class Style:
         if not isinstance(self.fingerprint, str) or not re.fullmatch("[0-9a-f]{64}", self.fingerprint):
             raise OptionError(f"a fingerprint has 64 digits from 0 to f, unlike {self.fingerprint!r:.80}")
         _check_texts(self.about)
+        if self.preview is not None:
+            _check_preview(self.preview)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the file, whole or not at all; into a folder as `style.safetensors`."""
         path = Path(path)
         header = {"format": FORMAT, "name": self.name, "fingerprint": self.fingerprint, "about": dict(self.about)}
         tensors = {"numbers": self.numbers.half().contiguous()}
+        if self.preview is not None:
+            tensors["preview"] = torch.frombuffer(bytearray(self.preview), dtype=torch.uint8)
         with write_whole(path / STYLE_NAME if path.is_dir() else path) as file:
             file.write(serialize_safetensors(tensors, metadata={HEADER: json.dumps(header, ensure_ascii=False)}))
 
@@ -87,19 +98,21 @@ class Style:
                 raise WeightsError(f"{where} is larger than {MAX_STYLE_BYTES // 2**20} MB, so it is no style")
             with safe_open(path, framework="pt") as file:
                 header = (file.metadata() or {}).get(HEADER)
-                if header is None or list(file.keys()) != ["numbers"]:
+                if header is None or sorted(file.keys()) not in (["numbers"], ["numbers", "preview"]):
                     raise WeightsError(f"{where} is no style that hfstyle wrote")
                 kind, shape = file.get_slice("numbers").get_dtype(), file.get_slice("numbers").get_shape()
                 if kind not in FLOATS or len(shape) != 1:
                     raise WeightsError(f"{where}: a style's numbers are a row of floats, not {kind} of shape {shape}")
-                numbers = file.get_tensor("numbers")
+                numbers, preview = file.get_tensor("numbers"), None
+                if "preview" in file.keys():  # noqa: SIM118  (it is no dictionary)
+                    preview = file.get_tensor("preview").flatten().to(torch.uint8).numpy().tobytes()
         except SafetensorError as error:
             reason = str(error).splitlines()[0]
             raise WeightsError(f"{where} is damaged or not a safetensors file ({reason:.120})") from error
         except OSError as error:
             raise WeightsError(f"{where} cannot be read: {error.strerror or error}") from error
         try:
-            return cls(numbers=numbers, **_fields(header))
+            return cls(numbers=numbers, preview=preview, **_fields(header))
         except OptionError as error:
             raise WeightsError(f"{where}: {error}") from error
 
@@ -140,12 +153,14 @@ class Style:
         create_pr: bool = False,
         token: str | bool | None = None,
     ) -> str:
-        """Upload `style.safetensors` and a card in one commit. See `PreTrainedModel.push_to_hub`.
+        """Upload `style.safetensors`, its preview and a card in one commit. See `PreTrainedModel.push_to_hub`.
 
         A repository that this call makes is private unless told otherwise: a style of one's own is one's own.
         """
         with tempfile.TemporaryDirectory() as folder:
             self.save(folder)
+            if self.preview is not None:
+                Path(folder, SAMPLES_NAME).write_bytes(self.preview)
             Path(folder, CARD_NAME).write_text(self.card(repo_id) if card is None else card, "utf-8")
             return push_folder(
                 folder,
@@ -178,6 +193,8 @@ class Style:
                 code=code,
                 license=license,
                 tags=["style-bank"],
+                samples=None if self.preview is None else SAMPLES_NAME,
+                samples_caption="A photograph that comes with hfstyle, in this style.",
                 base_model=bank if bank and REPO_ID.fullmatch(bank) else None,
                 sections=[(key.replace("_", " ").capitalize(), text) for key, text in about.items()],
             )
@@ -195,6 +212,29 @@ def _checked(numbers: Any) -> torch.Tensor:
     if not numbers.half().isfinite().all():
         raise OptionError("a style's numbers must be finite and fit into half precision")
     return numbers
+
+
+def as_preview(picture: Image.Image) -> bytes:
+    """A picture as a `Style` keeps it: at most 192 pixels on the longer side, as a JPEG."""
+    picture = picture.convert("RGB")
+    picture.thumbnail((192, 192), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=80)
+    return file.getvalue()
+
+
+def _check_preview(preview: Any) -> None:
+    if not isinstance(preview, bytes) or len(preview) > MAX_PREVIEW_BYTES:
+        raise OptionError(f"a style's preview is a JPEG of at most {MAX_PREVIEW_BYTES:,} bytes")
+    try:
+        with Image.open(io.BytesIO(preview), formats=("JPEG",)) as picture:
+            if max(picture.size) > MAX_PREVIEW_SIDE:
+                raise OptionError(f"a style's preview is at most {MAX_PREVIEW_SIDE} pixels on a side")
+            picture.load()
+    except OptionError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise OptionError("a style's preview is no JPEG, or a damaged one") from error
 
 
 def _check_texts(texts: Any) -> None:
@@ -241,7 +281,8 @@ class StyledModel(StyledStylizer, ImageToImageModel):
     """(n_numbers,): that of style space, where the network gives the photo back, as well as it can."""
 
     def _begin_styles(self, n_numbers: int) -> None:
-        self.numbers = nn.Parameter(0.002 * torch.randn(len(self.styles), n_numbers))
+        # On the meta device, randn would import half of torch's compiler.
+        self.numbers = nn.Parameter(torch.empty(len(self.styles), n_numbers).normal_(0, 0.002))
         self.origin = nn.Parameter(torch.zeros(n_numbers))
 
     def painter(self, style: Blend) -> "StylePainter":
@@ -322,13 +363,13 @@ class StyledModel(StyledStylizer, ImageToImageModel):
         styles = (*self.styles[:row], new, *self.styles[row + 1 :])
         self.config = dataclasses.replace(self.config, styles=styles)
 
-    def style(self, name: str, **about: str) -> Style:
-        """One of the styles on its own, with texts about it. See `Style`.
+    def style(self, name: str, preview: bytes | None = None, **about: str) -> Style:
+        """One of the styles on its own, with a preview and texts about it. See `Style`.
 
         Raises:
             OptionError: There is no such style.
         """
-        return Style(name, self.numbers[place_of(name, self.styles)].clone(), self.fingerprint, about)
+        return Style(name, self.numbers[place_of(name, self.styles)].clone(), self.fingerprint, about, preview)
 
     def save_style(self, name: str, path: str | os.PathLike, **about: str) -> None:
         """Write a style into a file of some kilobytes. See `style` and `Style.save`."""

@@ -9,14 +9,12 @@ from torch import nn
 
 from hfstyle.data.streams import PictureStream, StyledStream
 from hfstyle.discriminators import FeatureDiscriminator
-from hfstyle.features import VGG16Features
+from hfstyle.features import CONTENT_LAYER, STYLE_LAYERS, VGG16Features
 from hfstyle.losses import content_loss, discriminator_loss, generator_loss, gram_loss, gram_matrix
 from hfstyle.training.adversary import set_requires_grad
 from hfstyle.training.config import PictureConfig
 from hfstyle.training.start import start_feature_discriminator
 
-STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
-CONTENT_LAYER = "relu3_3"
 REFERENCE_CROPS = 64
 """Crops of paintings whose mean Gram matrices are the style."""
 

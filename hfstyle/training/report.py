@@ -11,7 +11,7 @@ from typing import Any
 
 from hfstyle.card import FIGURES, Card, Result, model_code
 from hfstyle.images import write_whole
-from hfstyle.repo import REPO_ID
+from hfstyle.repo import REPO_ID, SAMPLES_NAME
 from hfstyle.training.config import PictureConfig
 from hfstyle.training.material import Material
 from hfstyle.training.method import Method
@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 METRICS_NAME = "metrics.jsonl"
 TABLE_NAME = "metrics.csv"
 CURVES_NAME = "curves.png"
-CARD_SAMPLES_NAME = "samples.jpg"
 MEASURED = "eval_"
 """Before the names of measures in metrics.jsonl, beside the losses."""
 MEASURES = {
@@ -144,7 +143,7 @@ def make_card(
         tags=[method.name],
         datasets=hub_datasets(config),
         # The other sheets show the pictures that it learnt from, which may not be the user's to publish.
-        samples=CARD_SAMPLES_NAME if (folder / CARD_SAMPLES_NAME).exists() else None,
+        samples=SAMPLES_NAME if (folder / SAMPLES_NAME).exists() else None,
         samples_caption=method.samples_caption,
         base_model=config.init_from if REPO_ID.fullmatch(config.init_from or "") and not made_here else None,
         results=results,

@@ -25,7 +25,7 @@ from hfstyle.data.streams import StepSampler
 from hfstyle.errors import CheckpointError, DataError, HfstyleError, ImageError, OptionError
 from hfstyle.images import contact_sheet, save_image, write_whole
 from hfstyle.machine import cores, peak_memory
-from hfstyle.repo import CARD_NAME, create_repo, push_folder
+from hfstyle.repo import CARD_NAME, SAMPLES_NAME, create_repo, push_folder
 from hfstyle.training.checkpoints import (
     BEST_NAME,
     STATE_NAME,
@@ -41,7 +41,7 @@ from hfstyle.training.config import PictureConfig
 from hfstyle.training.machine import StopSignal, make_accelerator, memory_errors
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise, mix
-from hfstyle.training.report import CARD_SAMPLES_NAME, MEASURED, METRICS_NAME, make_card, shell, write_curves
+from hfstyle.training.report import MEASURED, METRICS_NAME, make_card, shell, write_curves
 from hfstyle.training.validation import Validation, evaluating
 
 OPTIONS_NAME = "options.json"
@@ -472,12 +472,12 @@ class Trainer:
         """The model at the top of the output folder; of the checkpoints only the last stays, to train on from."""
         if self.main:
             write_curves(self.output)
-            (self.output / CARD_SAMPLES_NAME).unlink(missing_ok=True)  # of an earlier training, with other photos
+            (self.output / SAMPLES_NAME).unlink(missing_ok=True)  # of an earlier training, with other photos
             if count := self.method.publishable_rows:
                 rows = self._sample_rows()[:count]
                 largest = max(max(picture.size) for row in rows for picture in row)
                 sheet = contact_sheet(rows, cell=min(384 if count < 6 else 224, 2 * largest))
-                save_image(sheet, self.output / CARD_SAMPLES_NAME)
+                save_image(sheet, self.output / SAMPLES_NAME)
             self.method.save_pretrained(self._averaged(), self.output, card=self._card(self.output))
             self._tidy(1)
             best = self.evaluations["best"]

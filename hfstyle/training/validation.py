@@ -9,12 +9,11 @@ from accelerate import Accelerator
 from torch import nn
 
 from hfstyle.evaluation.metrics import KID
-from hfstyle.features import VGG16Features, pooled
+from hfstyle.features import CONTENT_LAYER, VGG16Features, pooled
 from hfstyle.losses import content_loss
 from hfstyle.training.material import Material
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
-from hfstyle.training.perceptual import CONTENT_LAYER
 
 BATCH = 8
 
