@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
-from hfstyle.arguments import expand, find_device, make_folder, printable, refuse_existing, writing
+from hfstyle.arguments import expand, find_device, make_folder, named, printable, refuse_existing, writing
 from hfstyle.errors import OptionError
 
 if TYPE_CHECKING:
-    from hfstyle.styles import Style
+    from hfstyle.styles import Style, StyledModel
     from hfstyle.training.collection import Collection
     from hfstyle.training.mystyle import Progress
 
@@ -33,16 +33,18 @@ class Learn:
     pictures: Annotated[Positional[list[str]], arg(metavar="PICTURE...")]
     """Files, folders or glob patterns."""
     output: Annotated[str | None, arg(aliases=["-o"])] = None
-    """File for the style (.safetensors), some kilobytes without the pictures. None given: NAME.safetensors in the
-    working folder."""
-    seconds: float = 60.0
-    """How long, in all."""
+    """File for the style (.safetensors), some kilobytes without the pictures; with --thorough, a folder. None given:
+    NAME.safetensors, or NAME, in the working folder."""
+    seconds: float | None = None
+    """How long, in all. None given: 60, or 600 with --thorough."""
     steps: int | None = None
     """How many steps instead of how long: the same pictures, seed and steps, the same style."""
     name: str | None = None
     """What to call it. None given: the name of the file."""
     preview: str | None = None
     """A photo of yours to be painted every few seconds while it learns, beside the style as NAME-preview.jpg."""
+    thorough: bool = False
+    """Adapt the network as well, and let a discriminator judge where there are enough pictures: a whole model."""
     split: bool = False
     """Where the pictures are of two kinds, learn a style from each: NAME-1 and NAME-2."""
     base: str = "bank"
@@ -70,22 +72,15 @@ class Learn:
         started = time.monotonic()
         if not self.pictures:
             raise OptionError("name at least one picture: a file, a folder, or a pattern")
-        if not self.seconds > 0 or (self.steps is not None and self.steps < 1):
+        seconds = self.seconds if self.seconds is not None else 600.0 if self.thorough else 60.0
+        if not seconds > 0 or (self.steps is not None and self.steps < 1):
             raise OptionError("a style needs time: --seconds must be above 0 and --steps at least 1")
         if self.public and self.push is None:
             raise OptionError("--public is about the repository that --push names")
         if self.split and self.push is not None:
             raise OptionError("--split makes two styles, --push uploads one; push each with hfstyle push")
-        output = Path(self.output or f"{self.name or 'my-style'}.safetensors")
-        if output.suffix != ".safetensors":
-            raise OptionError(f"cannot write {output}: name it .safetensors")
-        name = self.name or output.stem
-        from hfstyle.hub import wrong_name
-
-        if wrong := wrong_name(name):
-            raise OptionError(f"a style has a name: {wrong}")
-        outputs = [output.with_stem(f"{output.stem}-{n}") for n in (1, 2)] if self.split else [output]
-        refuse_existing([str(path) for path in [*outputs, *map(self._preview_beside, outputs)]], self.overwrite)
+        name, outputs = self._outputs()
+        refuse_existing([str(path) for path in [*outputs, *map(_preview_beside, outputs)]], self.overwrite)
         from hfstyle.images import read_image
         from hfstyle.training.collection import Collection
 
@@ -94,34 +89,55 @@ class Learn:
         collection = Collection([path for given in self.pictures for path, _ in expand(given)])
         for finding in collection.findings:
             print(f"note: {finding.text}", file=sys.stderr)
-        collections = self._parts(collection)
-        make_folder(output.parent)
+        parts = self._parts(collection)
+        make_folder(outputs[0].parent)
         done = []
-        for path, part in zip(outputs, collections, strict=True):
-            called = name if len(outputs) == 1 else f"{name}-{path.stem.rpartition('-')[2]}"
-            style, facts = self._learn(part, called, content, photo, path, started)
+        for n, (path, part) in enumerate(zip(outputs, parts, strict=True), 1):
+            called = name if len(parts) == 1 else f"{name}-{n}"
+            learnt, facts = self._learn(part, called, content, photo, path, started, seconds)
             started = time.monotonic()
-            with writing(str(path)):
-                style.save(path)
-            facts |= {"file": str(path), "bytes": os.path.getsize(path), **style.about, "pushed": None}
-            if self.push is not None:
-                facts["pushed"] = style.push_to_hub(self.push, private=not self.public)
-            done.append(facts)
+            done.append(facts | self._keep(learnt, path))
         if self.json:
             found = [dataclasses.asdict(finding) for finding in collection.findings]
             print(json.dumps({"styles": done, "findings": found}, indent=2))
             return 0
         for facts in done:
-            print(
-                f"{facts['file']}: {facts['bytes'] / 1000:.0f} kB, {facts['steps']} steps in {facts['seconds']:.0f} s"
-            )
+            size = facts["bytes"] / 1000
+            print(f"{facts['file']}: {size:.0f} kB, {facts['steps']} steps in {facts['seconds']:.0f} s")
             if facts["pushed"]:
                 print(facts["pushed"])
-            print(f"see it: hfstyle stylize PHOTO --style {facts['file']}")
+            style = f"{facts['file']}:{facts['name']}" if self.thorough else facts["file"]
+            print(f"see it: hfstyle stylize PHOTO --style {style}")
         return 0
 
-    def _preview_beside(self, style: Path) -> Path:
-        return style.with_name(f"{style.stem}-preview.jpg")
+    def _outputs(self) -> tuple[str, list[Path]]:
+        """What the style is called, and where it, or each of two, goes."""
+        from hfstyle.hub import wrong_name
+
+        ending = "" if self.thorough else ".safetensors"
+        output = Path(self.output or f"{self.name or 'my-style'}{ending}")
+        if output.suffix != ending:
+            kind = "a model, so name a folder" if self.thorough else "a style, so name it .safetensors"
+            raise OptionError(f"cannot write {output}: this makes {kind}")
+        name = self.name or named(output).stem
+        if wrong := wrong_name(name):
+            raise OptionError(f"a style has a name: {wrong}")
+        return name, [output.with_stem(f"{output.stem}-{n}") for n in (1, 2)] if self.split else [output]
+
+    def _keep(self, learnt: "Style | tuple[StyledModel, str]", path: Path) -> dict[str, Any]:
+        """Write, and push, what was learnt. Returns what is to be said of it."""
+        from hfstyle.repo import WEIGHTS_NAME
+
+        private = not self.public
+        with writing(str(path)):
+            if isinstance(learnt, tuple):
+                model, card = learnt
+                model.save_pretrained(path, card=card)
+                pushed = self.push and model.push_to_hub(self.push, private=private, card=card)
+                return {"file": str(path), "bytes": os.path.getsize(path / WEIGHTS_NAME), "pushed": pushed}
+            learnt.save(path)
+        pushed = self.push and learnt.push_to_hub(self.push, private=private)
+        return {"file": str(path), "bytes": os.path.getsize(path), **learnt.about, "pushed": pushed}
 
     def _parts(self, collection: "Collection") -> list["Collection"]:
         """What to learn each style from."""
@@ -130,12 +146,20 @@ class Learn:
         return [collection.part(group) for group in collection.groups] if self.split else [collection]
 
     def _learn(
-        self, part: "Collection", name: str, content: list[Path] | None, photo: Any, output: Path, started: float
-    ) -> tuple["Style", dict[str, Any]]:
+        self,
+        part: "Collection",
+        name: str,
+        content: list[Path] | None,
+        photo: Any,
+        output: Path,
+        started: float,
+        seconds: float,
+    ) -> tuple["Style | tuple[StyledModel, str]", dict[str, Any]]:
+        """The style, or a model and its card; and what is to be said of them."""
         from tqdm import tqdm
 
         from hfstyle.images import save_image
-        from hfstyle.training.mystyle import learn_style
+        from hfstyle.training.mystyle import FINISH, StyleLearner
 
         resume = None
         if self.resume is not None:
@@ -144,32 +168,36 @@ class Learn:
             resume = Style.from_pretrained(self.resume)
         facts: dict[str, Any] = {"name": name, "steps": 0, "seconds": 0.0, "first_preview_seconds": None, "losses": {}}
         shown = -PREVIEW_EVERY
-        total = self.steps if self.steps is not None else round(self.seconds)
+        total = self.steps if self.steps is not None else round(seconds)
         form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
-        with (
-            _interrupted() as stopped,
-            tqdm(total=total, desc=f"learning {name}", bar_format=form, disable=None) as bar,
-        ):
+        bar = tqdm(total=total, desc=f"learning {name}", bar_format=form, disable=None)
 
-            def follow(progress: "Progress") -> bool:
-                nonlocal shown
-                facts.update(steps=progress.step, seconds=progress.seconds, losses=dict(progress.losses))
-                bar.n = min(progress.step if self.steps is not None else round(progress.seconds), total)
-                losses = " ".join(f"{term} {value:.3f}" for term, value in progress.losses.items())
-                bar.set_postfix_str(f"{progress.seconds_left:.0f} s left, step {progress.step} {losses}")
-                if photo is not None and progress.seconds - shown >= PREVIEW_EVERY:
-                    shown = progress.seconds
-                    save_image(progress.painter.stylize(photo, max_pixels=512 * 512), self._preview_beside(output))
-                    if facts["first_preview_seconds"] is None:
-                        facts["first_preview_seconds"] = time.monotonic() - started
-                return not stopped
+        def follow(progress: "Progress") -> bool:
+            nonlocal shown
+            facts.update(steps=progress.step, seconds=progress.seconds, losses=dict(progress.losses))
+            bar.n = min(progress.step if self.steps is not None else round(progress.seconds), total)
+            losses = " ".join(f"{term} {value:.3f}" for term, value in progress.losses.items())
+            bar.set_postfix_str(f"{progress.seconds_left:.0f} s left, step {progress.step} {losses}")
+            if photo is not None and progress.seconds - shown >= PREVIEW_EVERY:
+                shown = progress.seconds
+                save_image(progress.painter.stylize(photo, max_pixels=512 * 512), _preview_beside(output))
+                if facts["first_preview_seconds"] is None:
+                    facts["first_preview_seconds"] = time.monotonic() - started
+            return not stopped
 
-            style = learn_style(
-                part, self.base, content, max(self.seconds - (time.monotonic() - started), 1.0), follow,
-                steps=self.steps, name=name, seed=self.seed, resume=resume, learned_from=self.learned_from,
+        with _interrupted() as stopped, bar:
+            learner = StyleLearner(
+                part, self.base, content, name=name, seed=self.seed, resume=resume, thorough=self.thorough,
                 device=find_device(self.device),
             )  # fmt: skip
-        return style, facts
+            learner.run(started, seconds - FINISH, self.steps, follow)
+        if not self.thorough:
+            return learner.style(self.learned_from), facts
+        return (learner.model(), learner.card(self.learned_from)), facts
+
+
+def _preview_beside(style: Path) -> Path:
+    return style.with_name(f"{style.stem}-preview.jpg")
 
 
 @contextmanager

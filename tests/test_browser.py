@@ -5,6 +5,7 @@ Every test leaves a picture of the page in tests/screenshots/, to be looked at.
 
 import io
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright import sync_api
 from test_studio import bomb, running_studio, same_pixels, small_photo
 
-from hfstyle import AutoModel
+from hfstyle import AutoModel, Style
 from hfstyle.assets import model_of
 from hfstyle.studio import overview, text
 from hfstyle.studio.painter import EXAMPLES
@@ -805,3 +806,134 @@ def test_all_styles_by_night(open_page):
     page.get_by_role("button", name="Compare with the photo: Van Gogh").click()
     titled(page, "Van Gogh")
     look(page, "all-dark", full=True)
+
+
+# ---- a style of one's own ----
+def open_mine(open_page: OpenPage, **options) -> sync_api.Page:
+    page = open_page(**options)
+    page.locator('nav a[href="#mine"]').click()
+    page.locator("#mine-learn").wait_for()
+    return page
+
+
+def bring(page: sync_api.Page, files: list[Path]) -> None:
+    before = page.locator(".shelf li").count()
+    page.set_input_files("#mine-files input[type=file]", files)
+    page.locator(".shelf li").nth(before + len(files) - 1).wait_for(timeout=PATIENCE)
+
+
+@pytest.fixture
+def loved(tmp_path) -> list[Path]:
+    """Two pictures of one hand."""
+    files = []
+    for n, example in enumerate(sorted(EXAMPLES.glob("*.jpg"))[:2]):
+        files.append(tmp_path / f"loved {n}.png")
+        AutoModel.from_pretrained("bank").stylize(example, "pointillism", max_pixels=300 * 300).save(files[-1])
+    return files
+
+
+def learnt(page: sync_api.Page) -> None:
+    """Let it learn some steps, then say that it is enough."""
+    page.locator("#mine-learn").click()
+    page.locator("#mine-comparison .after").wait_for(timeout=PATIENCE)
+    page.locator("#mine-status .curve").wait_for(timeout=PATIENCE)
+    look(page, "mine-learning")
+    page.locator("#mine-stop").click()
+    page.locator("#mine-save").wait_for(timeout=PATIENCE)
+
+
+def test_a_style_is_learnt_tried_kept_and_deleted(open_page, loved, photo, tmp_path):
+    page = open_mine(open_page)
+    assert page.locator("#mine-learn").is_disabled()
+    bring(page, loved)
+    look(page, "mine-brought")
+    learnt(page)
+    before = page.locator("#mine-comparison .after").get_attribute("src")
+    page.locator("#mine-other input").first.click()
+    page.get_by_role("option", name="Monet").click()
+    page.wait_for_function(
+        "before => document.querySelector('#mine-comparison .after')?.getAttribute('src') != before", arg=before
+    )
+    page.locator("#mine-name textarea, #mine-name input").first.fill("dots")
+    page.locator("#mine-name textarea, #mine-name input").first.blur()
+    page.wait_for_function("document.querySelector('#mine-save')?.closest('a')?.href.includes('dots') ?? true")
+    page.wait_for_timeout(1000)
+    with page.expect_download() as waiting:
+        page.locator("#mine-save").click()
+    assert waiting.value.suggested_filename == "dots.safetensors"
+    waiting.value.save_as(tmp_path / "dots.safetensors")
+    style = Style.load(tmp_path / "dots.safetensors")
+    assert style.name == "dots" and style.about["pictures"].startswith("2 pictures")
+    assert AutoModel.from_pretrained("bank").load_style(style) == "dots"
+    look(page, "mine-learnt", full=True)
+    page.locator("#mine-delete").click()
+    page.locator("#mine-try").wait_for(state="hidden")
+
+
+def test_a_reload_comes_back_to_the_style_and_the_pictures(open_page, loved):
+    page = open_mine(open_page)
+    bring(page, loved[:1])
+    page.locator("#mine-remember input").check()
+    learnt(page)
+    page.wait_for_timeout(1500)
+    page.reload()
+    page.locator("#mine-save").wait_for(timeout=PATIENCE)
+    page.locator(".shelf li").first.wait_for(timeout=PATIENCE)
+    assert page.locator(".shelf li").count() == 1
+
+
+def test_a_closed_tab_leaves_nothing(open_page, studio, loved):
+    """Learning ends within seconds, and the visitor's pictures are gone."""
+    page = open_mine(open_page)
+    bring(page, loved)
+    page.locator("#mine-learn").click()
+    page.locator("#mine-comparison .after").wait_for(timeout=PATIENCE)
+    there = set(studio.folder.rglob("picture.jpg"))
+    assert len(there) >= 2
+    page.context.close()
+    for _ in range(100):
+        if not [path for path in there if path.exists()]:
+            break
+        time.sleep(0.2)
+    assert not [path for path in there if path.exists()]
+
+
+def test_what_is_wrong_with_pictures_is_said(open_page, loved, tmp_path):
+    page = open_mine(open_page)
+    small_photo(tmp_path / "tiny.png", size=(50, 50))
+    bring(page, [*loved, tmp_path / "tiny.png"])
+    page.locator("#findings").get_by_text("tiny.png").locator("visible=true").wait_for(timeout=PATIENCE)
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    page.set_input_files("#mine-files input[type=file]", tmp_path / "broken.jpg")
+    assert "broken.jpg" in complaint(page)
+    page.locator(".shelf button").last.click()
+    page.locator("#findings").wait_for(state="hidden", timeout=PATIENCE)
+    assert page.locator(".shelf li").count() == 2
+    look(page, "mine-findings")
+
+
+def test_hearts_collect(open_page, photo):
+    page = open_page()
+    choose(page, photo)
+    paint(page)
+    page.locator("#heart").click()
+    page.get_by_text("Collected: see My style.").locator("visible=true").wait_for()
+    page.locator('nav a[href="#mine"]').click()
+    page.locator(".shelf li").first.wait_for()
+    assert page.locator("#mine-learn").is_enabled()
+
+
+def test_my_style_in_chinese_on_a_phone(open_page, loved):
+    page = open_mine(open_page, locale="zh-CN", **PHONE)
+    bring(page, loved[:1])
+    assert page.locator("#mine-learn").inner_text() == "学习我的画风"
+    learnt(page)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 390
+    look(page, "mine-phone", full=True)
+
+
+def test_my_style_by_night(open_page, loved):
+    page = open_mine(open_page, color_scheme="dark")
+    bring(page, loved)
+    look(page, "mine-dark", full=True)

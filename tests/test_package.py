@@ -69,30 +69,10 @@ def test_every_public_name_resolves():
 
 def test_imports_run_downwards():
     """No room imports from a floor above it (the order is that of the README's map)."""
-    floors = [
-        "cli",
-        "cli_hub",
-        "cli_styles",
-        "studio",
-        "training",
-        "evaluation",
-        "auto",
-        "conversion",
-        "export",
-        "onnx_generator",
-    ]
-    floors += [
-        "discriminators",
-        "generators",
-        "library",
-        "styles",
-        "image_to_image",
-        "stylize",
-        "features",
-        "winograd",
-    ]
-    floors += ["losses", "data", "hub", "tensors", "images", "repo", "card", "traditions", "machine", "arguments"]
-    floors += ["errors", "assets"]
+    floors = ["cli", "cli_hub", "cli_styles", "studio", "training", "evaluation", "auto", "conversion", "export"]
+    floors += ["onnx_generator", "discriminators", "generators", "library", "styles", "image_to_image", "stylize"]
+    floors += ["features", "winograd", "losses", "data", "hub", "tensors", "images", "repo", "card", "traditions"]
+    floors += ["machine", "arguments", "errors", "assets"]
     for path in sorted((ROOT / "hfstyle").rglob("*.py")):
         room = path.relative_to(ROOT / "hfstyle").parts[0].removesuffix(".py")
         if room in ("__init__", "__main__"):
@@ -113,6 +93,7 @@ def test_the_map_in_the_readme_is_the_tree():
         "card.py",
         "tensors.py",
         "cli_hub.py",
+        "cli_styles.py",
     }
     assert files <= listed
 
@@ -122,8 +103,13 @@ def test_the_python_in_the_readme_runs(tmp_path, monkeypatch, hub):
     monkeypatch.setenv("HF_TOKEN", "hf_me")
     monkeypatch.chdir(tmp_path)
     gradient(size=(80, 60)).save("photo.jpg")
-    (code,) = blocks("python")
-    exec(compile(code, "README.md", "exec"), {})
+    for name in ("poster.jpg", "postcard.jpg"):
+        gradient(size=(100 + len(name), 100)).save(name)
+    models, mine = blocks("python")
+    exec(compile(models, "README.md", "exec"), {})
+    assert read_image("painting.png").size == (80, 60)
+    Path("painting.png").unlink()
+    exec(compile(mine.replace('name="mine"', 'name="mine", steps=1'), "README.md", "exec"), {})
     assert read_image("painting.png").size == (80, 60)
     assert "model.safetensors" in hub.repo("me/my-style").files("main")
     assert hfstyle.AutoModel.from_pretrained("my-style").config
@@ -135,16 +121,18 @@ def test_the_command_lines_in_the_readme_run(tmp_path):
     for folder in ("photos", "paintings"):
         (tmp_path / folder).mkdir()
         for index in range(10):  # as few as can be judged
-            gradient(size=(60, 40 + index)).save(tmp_path / folder / f"{index}.jpg")
+            gradient(size=(120, 100 + index)).save(tmp_path / folder / f"{index}.jpg")
     for name in ("photo.jpg", "holidays/1.jpg", "holidays/2.png"):
         gradient(size=(60, 40)).save(tmp_path / name)
     torch.save(peers.resnet_state(blocks=1), tmp_path / "latest_net_G.pth")
     lines = [line.split("#")[0].strip() for block in blocks("bash") for line in block.splitlines()]
     commands = [line for line in lines if line.startswith(".venv/bin/hfstyle") and not line.endswith(" app")]
+    environment = {**os.environ, "HFSTYLE_HOME": str(tmp_path / "home")}
     assert len(commands) >= 4
     for command in commands:
         command = command.replace(".venv/bin/hfstyle", f"{shlex.quote(sys.executable)} -m hfstyle")
-        result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
+        command += " --steps 1" if " learn " in command else ""
+        result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, env=environment)
         assert result.returncode == 0, command + result.stderr
     made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")}
     assert {
@@ -157,6 +145,7 @@ def test_the_command_lines_in_the_readme_run(tmp_path):
         "paintings/2-ukiyoe.png",
     } <= made
     assert (tmp_path / "latest_net_G/model.safetensors").exists()
+    assert (tmp_path / "home/styles/mine.safetensors").exists()
 
 
 @pytest.mark.slow
@@ -231,7 +220,9 @@ def test_the_wheel_carries_the_style_and_names_its_extras(tmp_path):
     for name in (
         "assets/ukiyoe/model.safetensors",
         "assets/ukiyoe/README.md",
+        "assets/content/CREDITS.tsv",
         "assets/examples/CREDITS.tsv",
+        "assets/looks.safetensors",
         "py.typed",
     ):
         assert f"hfstyle/{name}" in names

@@ -8,15 +8,15 @@ import time
 import gradio as gr
 
 from hfstyle.errors import HfstyleError
-from hfstyle.studio import overview, stylise
+from hfstyle.studio import mine, overview, stylise
 from hfstyle.studio.components import header
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.storage import CHECK_EVERY, MAX_AGE, claim_folder, keep_clean
 from hfstyle.studio.text import CATALOGUE, i18n
 from hfstyle.studio.theme import STYLE_SHEET, theme
 
-PAGES = {"one": stylise.build, "all": overview.build}
-"""By their names in the address, the first page first; studio.css shows one of them."""
+PAGES = ("one", "all", "mine")
+"""Their names in the address, the first page first; studio.css shows one of them."""
 
 MAX_UPLOAD_BYTES = 50 * 2**20
 """Larger uploads are refused while they arrive. A phone's largest photos have about 25 MB."""
@@ -34,10 +34,13 @@ def build_app(painter: Painter | None = None) -> gr.Blocks:
     with gr.Blocks(
         title=CATALOGUE["title"]["en"], analytics_enabled=False, delete_cache=(CHECK_EVERY, MAX_AGE)
     ) as demo:
-        header(list(PAGES))
-        for name, build in PAGES.items():
-            with gr.Column(elem_id=f"page-{name}"):
-                build(painter)
+        header(PAGES)
+        with gr.Column(elem_id="page-mine"):  # first, since the others have hearts, which add to it
+            shelf = mine.build(painter)
+        with gr.Column(elem_id="page-one"):
+            stylise.build(painter, shelf)
+        with gr.Column(elem_id="page-all"):
+            overview.build(painter, shelf)
         stylise.add_endpoint(painter)
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
 

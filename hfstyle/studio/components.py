@@ -5,6 +5,7 @@ import csv
 import html
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ turn();
 """
 
 
-def header(pages: list[str]) -> gr.HTML:
+def header(pages: Sequence[str]) -> gr.HTML:
     """The name, one line, the way to each page, and the language switch, which Gradio would hide in its settings.
 
     `gr.Tabs` of Gradio 6.31 leaves the names of those that are not shown in the language of the first time, and has no

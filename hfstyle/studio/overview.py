@@ -27,6 +27,7 @@ from hfstyle.studio.components import (
     wall,
     wall_value,
 )
+from hfstyle.studio.mine import Shelf
 from hfstyle.studio.painter import Painter, Sketch
 from hfstyle.studio.text import both, label, style_title, style_words
 from hfstyle.studio.tradition import tell_of, tradition_panel
@@ -53,7 +54,7 @@ def styles() -> list[str]:
     return sorted(bundled_styles(), key=lambda name: name in bundled_models())
 
 
-def build(painter: Painter) -> None:
+def build(painter: Painter, shelf: Shelf) -> None:
     """Add the page to the `gr.Blocks` that is being built."""
     names = styles()
     blended = [name for name in names if model_of(name)[0] == BANK]
@@ -72,6 +73,7 @@ def build(painter: Painter) -> None:
                 download = gr.DownloadButton(
                     label("download"), visible=HIDDEN, size="md", min_width=100, elem_id="all-download"
                 )
+                heart = gr.Button(label("heart"), visible=HIDDEN, size="md", min_width=100, elem_id="all-heart")
                 another = gr.Button(label("another"), visible=HIDDEN, size="md", min_width=100, elem_id="all-another")
             # Always there, since Gradio 6.31, when it shows a container again, shows all that is hidden in it.
             with gr.Accordion(label("blend"), open=False, elem_id="blend"):
@@ -96,7 +98,7 @@ def build(painter: Painter) -> None:
             strip = example_strip(examples, elem_id="all-examples")
 
     shown = [sheet, paintings, status, stop, rest]
-    finishing = [full, full_stop, download, notice]
+    finishing = [full, full_stop, download, heart, notice]
     everything = [photo, result, another, chosen, *weights, strip, viewed, told, *finishing, *shown]
 
     def begin(small: Sketch | None, original: str | None = None) -> dict[Any, Any]:
@@ -148,6 +150,7 @@ def build(painter: Painter) -> None:
         """What is compared can be painted at full size, once more if it was before."""
         return {
             full: gr.update(visible=there or HIDDEN),
+            heart: gr.update(visible=there or HIDDEN),
             full_stop: gr.update(visible=HIDDEN),
             download: gr.update(value=None, visible=HIDDEN),
             notice: gr.update(visible=HIDDEN),
@@ -230,9 +233,19 @@ def build(painter: Painter) -> None:
             raise refusal(error, str(work.original)) from error
         return {
             **offer(False),
+            heart: gr.update(visible=True),
             download: gr.update(value=str(painting.full), visible=True),
             notice: gr.update(value=size_notice(painting), visible=painting.stylized_size != painting.size or HIDDEN),
         }
+
+    async def collect(work: Sheet | None, style: "Blend | None", request: gr.Request) -> list[Any]:
+        try:
+            sketch = await painter.sketch(work.photo.file, style) if work and style else None
+        except Exception as error:
+            raise refusal(error, str(work.photo.file)) from error
+        name = style if isinstance(style, str) else "+".join(style or ())
+        await shelf.heart(request.session_hash, sketch and sketch.file, f"{name}.jpg")
+        return shelf.show(request.session_hash)
 
     reading = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "reading"}
     painting = {"show_progress": "hidden", "api_visibility": "private", **QUEUE}
@@ -246,6 +259,7 @@ def build(painter: Painter) -> None:
     for work in works:
         work.failure(halt, sheet, shown, **AT_ONCE)
     compared = paintings.click(compare, sheet, [result, viewed, *finishing], **AT_ONCE)
+    heart.click(collect, [sheet, viewed], shelf.outputs, **painting)
     compared.then(None, js=scroll_to("all-comparison"), api_visibility="private")
     telling = compared.then(tell, [sheet, viewed], told, **reading)
     chosen.input(choose, chosen, [chosen, *weights], **AT_ONCE)

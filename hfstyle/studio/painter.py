@@ -85,6 +85,12 @@ class Painter:
         # Reading must not wait for painting; one at a time, since a photo can take 360 MB.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="hfstyle-reader")
         self._closed = threading.Event()
+        self._painting = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for a painting."""
+        return self._painting > 0
 
     def warm_up(self, style: str) -> None:
         """Import torch, load a style and run it once, in the background, so that the first visitor need not wait."""
@@ -132,7 +138,7 @@ class Painter:
     async def paint(
         self,
         photo: str | Path,
-        style: "Blend",
+        style: "Blend | StylePainter",
         strength: float,
         preserve_color: bool,
         previews: bool = True,
@@ -143,7 +149,7 @@ class Painter:
         Args:
             photo: Path of the uploaded file, read by `hfstyle.images.read_image` and by nothing else.
             style: Name of a bundled style, or weights of the bundled bank's styles by their names in it; nothing else
-                is ever loaded.
+                is ever loaded. Or what paints in a style that was learnt here.
             strength: 0 to 1, see `stylize`.
             preserve_color: See `stylize`.
             previews: Also write pictures for the page.
@@ -158,7 +164,7 @@ class Painter:
             self._paint, Path(photo), style, strength, preserve_color, previews, on_progress=on_progress
         )
 
-    async def sketch(self, photo: str | Path, style: "Blend") -> Sketch:
+    async def sketch(self, photo: str | Path, style: "Blend | StylePainter", strength: float = 1.0) -> Sketch:
         """Paint what `shrink` made, for the page alone. Can be cancelled like `paint`.
 
         Args:
@@ -170,19 +176,21 @@ class Painter:
         """
         _check_known(style)
         _check_there(photo)
-        return await self._in_thread(self._sketch, Path(photo), style)
+        return await self._in_thread(self._sketch, Path(photo), style, strength)
 
     async def _in_thread(
         self, work: Callable[..., T], *arguments: Any, on_progress: Callable[[float], None] = lambda fraction: None
     ) -> T:
         """Call `work` with a `_Run` and the arguments, until the awaiting task is cancelled."""
         run = _Run(self._closed)
+        self._painting += 1
         waiting = asyncio.wrap_future(self._thread.submit(work, run, *arguments))
         try:
             while not (await asyncio.wait([waiting], timeout=0.1))[0]:
                 on_progress(run.fraction)
             return waiting.result()
         finally:
+            self._painting -= 1
             run.stopped.set()
             waiting.cancel()
 
@@ -192,7 +200,7 @@ class Painter:
         image = read_image(photo)
         if photo.suffix.lower() in SHOWN_BY_BROWSERS:
             return photo
-        copy = self._new_folder() / f"{photo.stem[:60] or 'photo'}.png"
+        copy = self.new_folder() / f"{photo.stem[:60] or 'photo'}.png"
         image.save(copy, "PNG", compress_level=2)
         return copy
 
@@ -204,7 +212,7 @@ class Painter:
         image = read_image(photo)
         image.thumbnail((SKETCH_SIDE, SKETCH_SIDE), Image.Resampling.LANCZOS, reducing_gap=3)
         # Without loss, since a network sees it.
-        file = self._new_folder() / "photo.png"
+        file = self.new_folder() / "photo.png"
         image.save(file, "PNG", compress_level=2)
         return Sketch(file, image.size)
 
@@ -219,21 +227,28 @@ class Painter:
             return None
         return distance(there, here, bundled_profile(tradition))
 
-    def _new_folder(self) -> Path:
-        folder = self.folder / secrets.token_hex(16)
+    def new_folder(self, parent: Path | None = None) -> Path:
+        """A folder whose name cannot be guessed."""
+        folder = (parent or self.folder) / secrets.token_hex(16)
         folder.mkdir(parents=True)
         return folder
 
     def _paint(
-        self, run: "_Run", photo: Path, style: "Blend", strength: float, preserve_color: bool, previews: bool
+        self,
+        run: "_Run",
+        photo: Path,
+        style: "Blend | StylePainter",
+        strength: float,
+        preserve_color: bool,
+        previews: bool,
     ) -> Painting:
         from hfstyle.images import read_image
 
         run.check()
         image = read_image(photo)
         painting = self._stylize(run, image, style, strength=strength, preserve_color=preserve_color)
-        folder = self._new_folder()
-        name = style.replace(":", "-") if isinstance(style, str) else "+".join(style)
+        folder = self.new_folder()
+        name = style.replace(":", "-") if isinstance(style, str) else "+".join(getattr(style, "style", style))
         full = folder / f"{photo.stem[:60] or 'photo'}-{name}.png"
         # Pillow's default, 6, takes three times as long and makes a painting no smaller.
         painting.save(full, "PNG", compress_level=2)
@@ -245,14 +260,16 @@ class Painter:
             stylized_size=painting.info.get("stylized_size", painting.size),
         )
 
-    def _sketch(self, run: "_Run", photo: Path, style: "Blend") -> Sketch:
+    def _sketch(self, run: "_Run", photo: Path, style: "Blend | StylePainter", strength: float) -> Sketch:
         from hfstyle.images import read_image
 
         run.check()
-        painting = self._stylize(run, read_image(photo), style)
-        return Sketch(_preview(painting, self._new_folder() / "sketch"), painting.size)
+        painting = self._stylize(run, read_image(photo), style, strength=strength)
+        return Sketch(_preview(painting, self.new_folder() / "sketch"), painting.size)
 
-    def _stylize(self, run: "_Run", photo: "Image.Image", style: "Blend", **options: Any) -> "Image.Image":
+    def _stylize(
+        self, run: "_Run", photo: "Image.Image", style: "Blend | StylePainter", **options: Any
+    ) -> "Image.Image":
         """`stylize` with the model of a style, for as long as it is wanted."""
         model = self._model(style)
         start = time.perf_counter()
@@ -263,8 +280,10 @@ class Painter:
         self._paces[_split(style)[0]] = (time.perf_counter() - start) / (width * height)
         return painting
 
-    def _model(self, style: "Blend") -> "ImageToImageModel | StylePainter":
+    def _model(self, style: "Blend | StylePainter") -> "ImageToImageModel | StylePainter":
         """What paints in a style or blend. Only ever called in the one thread, so it needs no lock."""
+        if _was_learnt(style):
+            return style
         from hfstyle.auto import bundled_model
 
         name, inner = _split(style)
@@ -322,12 +341,21 @@ class _Run:
                 hook.remove()
 
 
-def _split(style: "Blend") -> "tuple[str, Blend | None]":
+def _was_learnt(style: "Blend | StylePainter") -> bool:
+    """Whether a style is none that is bundled, but what paints in it."""
+    return hasattr(style, "stylize")
+
+
+def _split(style: "Blend | StylePainter") -> "tuple[str, Blend | None]":
     """The bundled model that paints a style or blend, and what the bank is asked for."""
+    if _was_learnt(style):
+        return BANK, None
     return model_of(style) if isinstance(style, str) else (BANK, style)
 
 
-def _check_known(style: "Blend") -> None:
+def _check_known(style: "Blend | StylePainter") -> None:
+    if _was_learnt(style):
+        return
     known = set(bank_styles()) if isinstance(style, Mapping) else set(bundled_styles())
     if not known.issuperset([style] if isinstance(style, str) else style):
         raise StudioError("error.unknown_style")

@@ -24,6 +24,7 @@ from hfstyle.studio.components import (
     scroll_to,
     size_notice,
 )
+from hfstyle.studio.mine import Shelf
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.text import StudioError, both, error_sentence, label, style_title
 from hfstyle.studio.tradition import tell_of, tradition_panel
@@ -31,7 +32,7 @@ from hfstyle.studio.tradition import tell_of, tradition_panel
 DEFAULT_STYLE = "ukiyoe"
 
 
-def build(painter: Painter) -> None:
+def build(painter: Painter, shelf: Shelf) -> None:
     """Add the page to the `gr.Blocks` that is being built."""
     styles = bundled_styles()
     examples = read_examples()
@@ -45,6 +46,7 @@ def build(painter: Painter) -> None:
                 download = gr.DownloadButton(
                     label("download"), visible=HIDDEN, size="md", min_width=100, elem_id="download"
                 )
+                heart = gr.Button(label("heart"), visible=HIDDEN, size="md", min_width=100, elem_id="heart")
                 another = gr.Button(label("another"), visible=HIDDEN, size="md", min_width=100, elem_id="another")
         with gr.Column(scale=3, min_width=280, elem_id="panel"):
             style = gr.Radio(
@@ -63,7 +65,7 @@ def build(painter: Painter) -> None:
 
     painted = gr.State()  # style and pictures of what is shown
     inputs = [photo, style, strength, keep_color]
-    outputs = [photo, result, notice, download, another, told, painted]
+    outputs = [photo, result, notice, download, heart, another, told, painted]
 
     async def receive(file: str | None) -> Any:
         try:
@@ -93,6 +95,7 @@ def build(painter: Painter) -> None:
             ),
             notice: gr.update(value=size_notice(painting), visible=painting.stylized_size != painting.size or HIDDEN),
             download: gr.update(value=str(painting.full), visible=True),
+            heart: gr.update(visible=True),
             another: gr.update(visible=True),
             painted: (style_name, painting.photo_preview, painting.painting_preview),
         }
@@ -109,10 +112,16 @@ def build(painter: Painter) -> None:
             result: gr.update(value=None, visible=HIDDEN),
             notice: hidden,
             download: hidden,
+            heart: hidden,
             another: hidden,
             told: hidden,
             painted: None,
         }
+
+    async def collect(shown: tuple[str, Path, Path] | None, request: gr.Request) -> list[Any]:
+        style_name, _, painting = shown or ("", None, None)
+        await shelf.heart(request.session_hash, painting, f"{style_name}.jpg")
+        return shelf.show(request.session_hash)
 
     def show_example(event: gr.EventData) -> dict[Any, Any]:
         return show_photo(examples[event.index][0])
@@ -142,6 +151,7 @@ def build(painter: Painter) -> None:
         paint_after(strip.click(show_example, None, outputs, **AT_ONCE).then),
     ]
     stop.click(idle, None, [paint, stop], cancels=work, **AT_ONCE)
+    heart.click(collect, painted, shelf.outputs, **reading)
     another.click(None, cancels=telling).then(lambda: show_photo(None), None, outputs, **AT_ONCE)
 
 

@@ -14,6 +14,7 @@ from gradio.i18n import I18nData
 
 from hfstyle.errors import (
     ConfigError,
+    DataError,
     HfstyleError,
     HubError,
     ImageError,
@@ -32,6 +33,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     # The pages
     "page.one": {"en": "One style", "zh-CN": "单一画风"},
     "page.all": {"en": "All at once", "zh-CN": "全部画风"},
+    "page.mine": {"en": "My style", "zh-CN": "我的画风"},
     # The stage
     "photo": {"en": "Photo", "zh-CN": "照片"},
     "painting": {"en": "Painting", "zh-CN": "画作"},
@@ -91,6 +93,62 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "axis.flat share": {"en": "Flat areas", "zh-CN": "平涂"},
     "axis.contour contrast": {"en": "Force of outlines", "zh-CN": "轮廓力度"},
     "axis.stroke coherence": {"en": "Aligned strokes", "zh-CN": "笔触方向"},
+    # A style of one's own
+    "mine.bring": {"en": "1 · Bring pictures that you love", "zh-CN": "1 · 带来您喜爱的图画"},
+    "mine.bring_hint": {
+        "en": "One is enough, five of one kind are better, thirty at most. Or tap ♥ below a painting on another page.",
+        "zh-CN": "一张就够，五张同类的更好，最多三十张。在其他页面的画作下点 ♥ 也可以收藏。",
+    },
+    "mine.files": {"en": "Pictures: drop many at once, or click", "zh-CN": "图画：可一次拖入多张，或点击选择"},
+    "mine.remove": {"en": "Take away", "zh-CN": "移除"},
+    "mine.remember": {"en": "Keep these pictures in this browser", "zh-CN": "在此浏览器中保留这些图画"},
+    "mine.photo": {"en": "A photo of yours to try it on", "zh-CN": "用您自己的照片来试"},
+    "mine.privacy": {
+        "en": "Your pictures are used for your style only, and deleted when you close this page. The style’s file "
+        "holds none of them.",
+        "zh-CN": "您的图画只用于学习您的画风，关闭本页即被删除。画风文件中不含任何图画。",
+    },
+    "mine.watch": {"en": "2 · Watch it learn", "zh-CN": "2 · 看它学习"},
+    "mine.learn": {"en": "Learn my style", "zh-CN": "学习我的画风"},
+    "mine.enough": {"en": "That is enough", "zh-CN": "这样就好"},
+    "mine.looking": {"en": "Looking at your pictures …", "zh-CN": "正在看您的图画……"},
+    "mine.progress": {"en": "Step {step}, about {seconds} s left", "zh-CN": "第 {step} 步，大约还需 {seconds} 秒"},
+    "mine.curve": {"en": "Distance from your pictures", "zh-CN": "与您的图画的差距"},
+    "mine.done": {"en": "Your style is ready.", "zh-CN": "您的画风已学成。"},
+    "mine.title": {"en": "My style", "zh-CN": "我的画风"},
+    "mine.try": {"en": "3 · Try it", "zh-CN": "3 · 试一试"},
+    "mine.alone": {"en": "alone", "zh-CN": "不混合"},
+    "mine.blend": {"en": "Blend with a tradition", "zh-CN": "与一种传统混合"},
+    "mine.share": {"en": "Share of the tradition (%)", "zh-CN": "该传统所占的份量（%）"},
+    "mine.keep": {"en": "4 · Keep it", "zh-CN": "4 · 留住它"},
+    "mine.name": {"en": "Name", "zh-CN": "名称"},
+    "mine.save": {"en": "Download the style", "zh-CN": "下载画风文件"},
+    "mine.delete": {"en": "Delete", "zh-CN": "删除"},
+    "mine.use": {
+        "en": "The file works with every hfstyle: hfstyle styles add FILE, then hfstyle stylize PHOTO --style NAME.",
+        "zh-CN": "此文件可用于任何 hfstyle：先 hfstyle styles add 文件，再 hfstyle stylize 照片 --style 名称。",
+    },
+    "heart": {"en": "♥ Collect for my style", "zh-CN": "♥ 收入我的画风"},
+    "hearted": {"en": "Collected: see My style.", "zh-CN": "已收藏，见「我的画风」。"},
+    "finding.unreadable": {"en": "Cannot be read: {names}", "zh-CN": "无法读取：{names}"},
+    "finding.tiny": {
+        "en": "Too small to show strokes, left out: {names}",
+        "zh-CN": "太小，看不出笔触，未采用：{names}",
+    },
+    "finding.small": {"en": "Small, so its strokes come out soft: {names}", "zh-CN": "较小，笔触会显得模糊：{names}"},
+    "finding.duplicate": {
+        "en": "Looks like another picture, left out: {names}",
+        "zh-CN": "与另一张相同，未采用：{names}",
+    },
+    "finding.surplus": {"en": "More pictures than it takes, left out: {names}", "zh-CN": "超出数量，未采用：{names}"},
+    "finding.photograph": {
+        "en": "Looks like a photograph among paintings: {names}",
+        "zh-CN": "在画作之中，像是照片：{names}",
+    },
+    "finding.apart": {
+        "en": "These look like two styles; each is better learnt alone: {groups}",
+        "zh-CN": "看起来是两种画风，分开学习更好：{groups}",
+    },
     # The examples
     "examples": {"en": "Or try one of these", "zh-CN": "或者试试这些照片"},
     "example_button": {"en": "Paint this photo:", "zh-CN": "把这张照片变成画作："},
@@ -116,7 +174,17 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "en": "This photo has been deleted, as all are within the hour; choose it again.",
         "zh-CN": "照片都会在一小时内删除，这一张也已删除，请重新选择。",
     },
+    "error.no_pictures": {"en": "Bring a picture that you love first.", "zh-CN": "请先带来一张您喜爱的图画。"},
+    "error.enough_pictures": {
+        "en": "Thirty pictures are enough; take some away first.",
+        "zh-CN": "三十张已经足够，请先移除几张。",
+    },
+    "error.no_style": {"en": "There is no style yet; let it learn first.", "zh-CN": "还没有画风，请先让它学习。"},
     "error.unknown_style": {"en": "There is no such style here.", "zh-CN": "这里没有这种画风。"},
+    "error.data": {
+        "en": "There is no picture to learn from.",
+        "zh-CN": "没有可供学习的图画：请带来完好、短边至少 96 像素的图画。",
+    },
     "error.image": {
         "en": "This picture cannot be read.",
         "zh-CN": "这张图片无法读取：请换一张完好的 JPEG、PNG 或 WebP 图片，不超过 1.2 亿像素。",
@@ -178,6 +246,7 @@ class StudioError(HfstyleError):
 
 _ERROR_KEYS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((ImageError,), "error.image"),
+    ((DataError,), "error.data"),
     ((OptionError,), "error.option"),
     ((ModelNotFoundError, ConfigError, WeightsError, HubError), "error.model"),
     ((MemoryError,), "error.memory"),

@@ -20,6 +20,7 @@ from PIL import Image
 from hfstyle import __version__
 from hfstyle.assets import ASSETS, BANK
 from hfstyle.auto import AutoModel
+from hfstyle.card import Card, class_tag, model_code
 from hfstyle.data.augment import Augmentation
 from hfstyle.discriminators import PatchGANDiscriminator
 from hfstyle.errors import OptionError, WeightsError
@@ -295,6 +296,23 @@ class StyleLearner:
             if name != self.name:
                 model.remove_style(name)
         return model.requires_grad_(True)
+
+    def card(self, learned_from: str | None = None) -> str:
+        """The text of the model's card on the Hub."""
+        model = self.model()
+        return str(
+            Card(
+                title=self.name,
+                summary=f"A style of one's own, called `{self.name}`, learnt with hfstyle from a few pictures: a "
+                f"`{type(model).__name__}` adapted from another one, with this style alone.",
+                code=model_code("owner/name", model.usage),
+                license=None,
+                tags=[class_tag(type(model).__name__)],
+                sections=[
+                    (key.replace("_", " ").capitalize(), text) for key, text in self.about(learned_from).items()
+                ],
+            )
+        )
 
     def _place(self) -> int:
         """Which crop is next: all in an order drawn anew, time after time."""

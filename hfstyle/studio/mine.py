@@ -1,0 +1,450 @@
+"""The page for a style of one's own: bring pictures, watch it learn, try it, keep it."""
+
+import base64
+import contextlib
+import dataclasses
+import io
+import math
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from gradio.data_classes import FileData
+
+from hfstyle.assets import bank_styles
+from hfstyle.errors import HfstyleError, OptionError
+from hfstyle.studio.components import (
+    AT_ONCE,
+    BARE,
+    HIDDEN,
+    QUEUE,
+    comparison,
+    comparison_value,
+    photo_input,
+    progress_line,
+    refusal,
+    scroll_to,
+)
+from hfstyle.studio.painter import Painter
+from hfstyle.studio.text import StudioError, both, error_html, label, style_title
+from hfstyle.studio.workshop import LEARNING, NAME, Desk, Loved, Moment, Workshop
+
+if TYPE_CHECKING:
+    from hfstyle.training.collection import Collection
+
+LEARN = {"concurrency_id": "learning", "concurrency_limit": LEARNING}
+READ = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "looking"}
+
+_SHELF = """
+{{#if value}}
+<ul class="shelf">
+    {{#each value}}
+    <li><img src="{{this.file.url}}" alt="{{this.name}}">
+        <button type="button" data-index="{{@index}}"><span aria-hidden="true">×</span>
+        <span class="for-readers">%(remove)s {{this.name}}</span></button></li>
+    {{/each}}
+</ul>
+{{/if}}
+"""
+
+_SHELF_SCRIPT = """
+element.addEventListener("click", event => {
+    const button = event.target.closest("[data-index]");
+    if (button) trigger("click", {index: Number(button.dataset.index)});
+});
+"""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where the visitor's pictures are shown, for other pages, which add to them."""
+
+    workshop: Workshop
+    outputs: list[Any]
+    """Components that `show` updates."""
+
+    async def heart(self, session: str, file: Path | None, name: str) -> None:
+        """Collect a picture of another page."""
+        if file is None:
+            raise gr.Error(both("error.expired"), print_exception=False)
+        try:
+            for error in await self.workshop.collect(session, [(file, name)]):
+                raise error
+        except Exception as error:
+            raise refusal(error, str(file)) from error
+        gr.Info(both("hearted"), duration=4)
+
+    def show(self, session: str) -> list[Any]:
+        """The pictures and the buttons that fit, for `outputs`."""
+        desk = self.workshop.desk(session)
+        there = bool(desk.pictures)
+        return [
+            gr.update(value=shelf_value(desk.pictures), visible=there or HIDDEN),
+            gr.update(interactive=there),
+        ]
+
+
+def build(painter: Painter) -> Shelf:
+    """Add the page to the `gr.Blocks` that is being built."""
+    workshop = Workshop(painter)
+    remembered = gr.BrowserState(None, storage_key="hfstyle-mine", secret="hfstyle")
+    blends = [(style_title(f"bank:{name}"), name) if f"bank:{name}" in _known() else (style_title(name), name)
+              for name in bank_styles()]  # fmt: skip
+    with gr.Row(elem_id="mine"):
+        with gr.Column(scale=5, min_width=320, elem_classes="stage"):
+            gr.HTML(f"<h2>{both('mine.bring')}</h2><p>{both('mine.bring_hint')}</p>", elem_classes="step", **_PLAIN)
+            files = gr.File(
+                file_count="multiple", label=label("mine.files"), height=130, elem_id="mine-files", buttons=[]
+            )
+            shelf = gr.HTML(
+                html_template=_SHELF % {"remove": both("mine.remove")},
+                js_on_load=_SHELF_SCRIPT,
+                visible=HIDDEN,
+                elem_id="shelf",
+                **BARE,
+            )
+            findings = gr.HTML(visible=HIDDEN, elem_id="findings", **BARE)
+            remember = gr.Checkbox(False, label=label("mine.remember"), elem_id="mine-remember")
+            with gr.Accordion(label("mine.photo"), open=False, elem_id="mine-photo-box"):
+                photo = photo_input(height=220, elem_id="mine-photo", elem_classes="photo")
+            gr.HTML(both("mine.privacy"), elem_id="mine-privacy", **BARE)
+        with gr.Column(scale=7, min_width=320, elem_classes="stage"):
+            gr.HTML(f"<h2>{both('mine.watch')}</h2>", elem_classes="step", **_PLAIN)
+            with gr.Row(elem_id="mine-buttons"):
+                learn = gr.Button(label("mine.learn"), variant="primary", interactive=False, elem_id="mine-learn")
+                stop = gr.Button(label("mine.enough"), visible=HIDDEN, elem_id="mine-stop")
+            status = gr.HTML(visible=HIDDEN, elem_id="mine-status", **BARE)
+            result = comparison("mine-comparison")
+            with gr.Column(visible=HIDDEN, elem_id="mine-try") as trying:
+                gr.HTML(f"<h2>{both('mine.try')}</h2>", elem_classes="step", **_PLAIN)
+                with gr.Row():
+                    other = gr.Dropdown(
+                        [(label("mine.alone"), ""), *blends], value="", label=label("mine.blend"), elem_id="mine-other"
+                    )
+                    share = gr.Slider(0, 100, 40, step=5, label=label("mine.share"), buttons=[], elem_id="mine-share")
+                    strength = gr.Slider(
+                        0, 100, 100, step=5, label=label("strength"), buttons=[], elem_id="mine-strength"
+                    )
+                with gr.Row(elem_id="mine-full-buttons"):
+                    full = gr.Button(label("full"), size="md", min_width=100, elem_id="mine-full")
+                    download = gr.DownloadButton(
+                        label("download"), visible=HIDDEN, size="md", min_width=100, elem_id="mine-download"
+                    )
+                gr.HTML(f"<h2>{both('mine.keep')}</h2>", elem_classes="step", **_PLAIN)
+                with gr.Row(elem_id="mine-keep"):
+                    name = gr.Textbox(NAME, label=label("mine.name"), max_length=40, elem_id="mine-name")
+                    save = gr.DownloadButton(label("mine.save"), size="md", min_width=100, elem_id="mine-save")
+                    delete = gr.Button(label("mine.delete"), size="md", min_width=100, elem_id="mine-delete")
+                gr.HTML(both("mine.use"), elem_id="mine-use", **BARE)
+
+    view = Shelf(workshop, [shelf, learn])
+    shown = [status, result, learn, stop, trying, download, save]
+
+    async def bring(uploads: list[str] | None, request: gr.Request) -> None:
+        try:
+            inside = Path(files.GRADIO_CACHE).resolve()
+            for upload in uploads or []:
+                if not Path(upload).resolve().is_relative_to(inside):
+                    raise StudioError("error.no_path")
+            given = [(upload, Path(upload).name) for upload in uploads or []]
+            wrong = await workshop.collect(request.session_hash, given)
+        except Exception as error:
+            raise refusal(error, None) from error
+        for error in wrong:
+            gr.Warning(error_html(error), duration=12)
+
+    def show_shelf(request: gr.Request) -> list[Any]:
+        return [*view.show(request.session_hash), None]
+
+    async def look_over(request: gr.Request) -> Any:
+        try:
+            collection = await workshop.look_over(request.session_hash)
+        except HfstyleError as error:
+            return gr.update(value=f"<ul><li>{error_html(error)}</li></ul>", visible=True)
+        except Exception as error:
+            raise refusal(error, None) from error
+        told = findings_html(collection)
+        return gr.update(value=told, visible=bool(told) or HIDDEN)
+
+    def remove(event: gr.EventData, request: gr.Request) -> list[Any]:
+        pictures = workshop.desk(request.session_hash).pictures
+        if 0 <= event.index < len(pictures):
+            del pictures[event.index]
+        return view.show(request.session_hash)
+
+    def keep_in_browser(wanted: bool, request: gr.Request) -> Any:
+        return kept_value(workshop.desk(request.session_hash), wanted)
+
+    async def restore(kept: Any, request: gr.Request) -> list[Any]:
+        session = request.session_hash
+        with contextlib.suppress(HfstyleError):  # kept by an older version: as if there were nothing
+            await take_back(workshop, session, kept)
+        desk = workshop.desk(session)
+        return [bool(desk.pictures), *view.show(session), *finished(desk)]
+
+    def finished(desk: Desk) -> list[Any]:
+        """What is shown of a desk where nobody learns, for `shown`."""
+        there = desk.style is not None
+        file = str(style_file(workshop, desk, desk.style.name)) if there else None
+        return [
+            gr.update(value=both("mine.done") if there else "", visible=there or HIDDEN),
+            gr.skip(),
+            gr.update(visible=True, interactive=bool(desk.pictures)),
+            gr.update(visible=HIDDEN),
+            gr.update(visible=there or HIDDEN),
+            gr.update(visible=HIDDEN),
+            gr.update(value=file),
+        ]
+
+    async def run(file: str | None, request: gr.Request) -> AsyncIterator[dict[Any, Any]]:
+        session = request.session_hash
+        preview = None
+        try:
+            yield {status: gr.update(value=progress_line(both("mine.looking"), 0, 1), visible=True), trying: _hidden()}
+            async for moment in workshop.learn(session, file):
+                update: dict[Any, Any] = {status: moment_html(moment)}
+                if moment.preview is not None:
+                    preview, desk = moment.preview, workshop.desk(session)
+                    update[result] = gr.update(
+                        value=comparison_value(desk.photo.file, preview, desk.photo.size, both("mine.title")),
+                        visible=True,
+                    )
+                yield update
+        except Exception as error:
+            raise refusal(error, file) from error
+        yield dict(zip(shown, finished(workshop.desk(session)), strict=True))
+
+    def begin() -> tuple[Any, Any, Any]:
+        return gr.update(visible=HIDDEN), gr.update(visible=True, interactive=True), _hidden()
+
+    def idle(request: gr.Request) -> list[Any]:
+        return finished(workshop.desk(request.session_hash))
+
+    def enough(request: gr.Request) -> Any:
+        workshop.desk(request.session_hash).enough.set()
+        return gr.update(interactive=False)
+
+    def blend(desk: Desk, other_style: str, percent: float) -> Any:
+        if desk.bank is None or desk.style is None:
+            raise StudioError("error.no_style")
+        mixture = {desk.style.name: 1.0}
+        if other_style in bank_styles() and percent > 0:
+            mixture = {desk.style.name: 100 - percent, other_style: percent}
+        return desk.bank.painter({style: weight for style, weight in mixture.items() if weight > 0})
+
+    async def follow(other_style: str, percent: float, force: float, request: gr.Request) -> dict[Any, Any]:
+        desk = workshop.desk(request.session_hash)
+        if desk.style is None:
+            return {result: gr.skip()}
+        try:
+            desk.photo = desk.photo or await painter.shrink(_example())
+            sketch = await painter.sketch(desk.photo.file, blend(desk, other_style, percent), force / 100)
+        except Exception as error:
+            raise refusal(error, None) from error
+        value = comparison_value(desk.photo.file, sketch.file, sketch.size, both("mine.title"))
+        return {result: gr.update(value=value, visible=True), download: gr.update(visible=HIDDEN)}
+
+    async def finish(
+        file: str | None,
+        other_style: str,
+        percent: float,
+        force: float,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio asks for it
+    ) -> Any:
+        progress(0)
+        try:
+            style = blend(workshop.desk(request.session_hash), other_style, percent)
+            painting = await painter.paint(
+                file or _example(), style, force / 100, False, previews=False, on_progress=progress
+            )
+        except Exception as error:
+            raise refusal(error, file) from error
+        return gr.update(value=str(painting.full), visible=True)
+
+    def rename(called: str, request: gr.Request) -> Any:
+        desk = workshop.desk(request.session_hash)
+        try:
+            if desk.style is None:
+                raise StudioError("error.no_style")
+            return gr.update(value=str(style_file(workshop, desk, called.strip())))
+        except Exception as error:
+            raise refusal(error, None) from error
+
+    def drop(request: gr.Request) -> list[Any]:
+        workshop.forget(request.session_hash)
+        updates = finished(workshop.desk(request.session_hash))
+        updates[1] = gr.update(value=None, visible=HIDDEN)
+        return updates
+
+    brought = files.upload(bring, files, None, **READ)
+    removed = shelf.click(remove, None, view.outputs, **AT_ONCE)
+    for change in (brought.then(show_shelf, None, [*view.outputs, files], **AT_ONCE), removed):
+        change.then(look_over, None, findings, **READ).then(keep_in_browser, remember, remembered, **AT_ONCE)
+    remember.input(keep_in_browser, remember, remembered, **AT_ONCE)
+    begun = learn.click(begin, None, [learn, stop, download], **AT_ONCE)
+    work = begun.then(run, photo, shown, show_progress="minimal", api_visibility="private", **LEARN)
+    work.failure(idle, None, shown, **AT_ONCE)
+    work.success(keep_in_browser, remember, remembered, **AT_ONCE).then(
+        None, js=scroll_to("mine-try"), api_visibility="private"
+    )
+    stop.click(enough, None, stop, **AT_ONCE)
+    gr.on(
+        [other.input, share.release, strength.release],
+        follow,
+        [other, share, strength],
+        [result, download],
+        show_progress="minimal",
+        trigger_mode="always_last",
+        api_visibility="private",
+        concurrency_id="blending",
+    )
+    full.click(
+        finish, [photo, other, share, strength], download, show_progress_on=result, api_visibility="private", **QUEUE
+    )
+    name.change(rename, name, save, **AT_ONCE)
+    delete.click(drop, None, shown, **AT_ONCE).then(keep_in_browser, remember, remembered, **AT_ONCE)
+    demo = gr.context.Context.root_block
+    demo.load(restore, remembered, [remember, *view.outputs, *shown], **READ).then(look_over, None, findings, **READ)
+    demo.unload(leave_with(workshop))
+    return view
+
+
+_PLAIN = {"apply_default_css": False}
+
+
+def leave_with(workshop: Workshop) -> Any:
+    """What clears a desk when its tab is closed."""
+
+    def leave(request: gr.Request) -> None:
+        workshop.leave(request.session_hash)
+
+    return leave
+
+
+def shelf_value(pictures: Sequence[Loved]) -> list[dict[str, Any]]:
+    return [{"name": one.name, "file": FileData(path=str(one.file)).model_dump()} for one in pictures]
+
+
+def findings_html(collection: "Collection | None") -> str:
+    """What is to be said of a collection, as HTML."""
+    if collection is None:
+        return ""
+    items = []
+    for finding in collection.findings:
+        names = ", ".join(finding.names[:4]) + (" …" if len(finding.names) > 4 else "")
+        groups = " | ".join(", ".join(collection.names[n] for n in group) for group in collection.groups)
+        items.append(f"<li>{both(f'finding.{finding.kind}', names=names, groups=groups)}</li>")
+    return f"<ul>{''.join(items)}</ul>" if items else ""
+
+
+def moment_html(moment: Moment) -> str:
+    """How far a style has come: a line, a bar, and the curve."""
+    total = moment.worked + moment.left
+    words = both("mine.progress", step=moment.step, seconds=math.ceil(moment.left))
+    return progress_line(words, round(100 * moment.worked), math.ceil(100 * total) + 1) + curve_svg(moment.curve)
+
+
+def curve_svg(curve: Sequence[float], width: int = 480, height: int = 90, window: int = 8) -> str:
+    """Distance from the pictures step by step as a line, each point the mean of some steps, since crops differ."""
+    means = [
+        sum(curve[max(0, n - window) : n + 1]) / len(curve[max(0, n - window) : n + 1]) for n in range(len(curve))
+    ]
+    if len(means) < 2:
+        return ""
+    top, low = max(means), min(means)
+    points = " ".join(
+        f"{n * width / (len(means) - 1):.1f},{4 + (top - value) * (height - 8) / ((top - low) or 1):.1f}"
+        for n, value in enumerate(means)
+    )
+    return (
+        f'<figure class="curve"><svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'
+        f'<polyline points="{points}" fill="none" vector-effect="non-scaling-stroke"/></svg>'
+        f"<figcaption>{both('mine.curve')}</figcaption></figure>"
+    )
+
+
+def style_file(workshop: Workshop, desk: Desk, name: str) -> Path:
+    """The style on a desk as a file, under a name."""
+    from hfstyle.hub import wrong_name
+
+    if wrong := wrong_name(name):
+        raise OptionError(f"a style has a name: {wrong}")
+    if desk.style.name != name:
+        desk.bank.rename_style(desk.style.name, name)
+        desk.style = dataclasses.replace(desk.style, name=name)
+    path = workshop.painter.new_folder(desk.folder) / f"{name}.safetensors"
+    desk.style.save(path)
+    return path
+
+
+def kept_value(desk: Desk, pictures_too: bool) -> dict[str, Any] | None:
+    """What the browser keeps: the finished style and, if the visitor wants it, the pictures."""
+    kept: dict[str, Any] = {}
+    if desk.style is not None:
+        file = desk.folder / "kept.safetensors"
+        desk.style.save(file)
+        kept["style"] = base64.b64encode(file.read_bytes()).decode()
+        file.unlink()
+    if pictures_too and desk.pictures:
+        kept["pictures"] = [[one.name, base64.b64encode(_smaller(one.file)).decode()] for one in desk.pictures]
+    return kept or None
+
+
+async def take_back(workshop: Workshop, session: str, kept: Any) -> None:
+    """Put on a desk what a browser kept, which may be anything."""
+    from hfstyle.styles import Style
+
+    if not isinstance(kept, dict):
+        return
+    pictures = kept.get("pictures")
+    if isinstance(pictures, list):
+        good = [(_bytes(data), name) for name, data in (one for one in pictures[:30] if _is_pair(one))]
+        await workshop.collect(session, [(data, name) for data, name in good if data])
+    if data := _bytes(kept.get("style")):
+        file = workshop.desk(session).folder / "kept.safetensors"
+        file.write_bytes(data)
+        try:
+            workshop.adopt(session, Style.load(file, "the style that this browser kept"))
+        finally:
+            file.unlink()
+
+
+def _is_pair(one: Any) -> bool:
+    return isinstance(one, list) and len(one) == 2 and all(isinstance(part, str) for part in one)
+
+
+def _bytes(data: Any) -> bytes | None:
+    try:
+        return base64.b64decode(data, validate=True) if isinstance(data, str) and len(data) < 2**20 else None
+    except ValueError:
+        return None
+
+
+def _smaller(file: Path) -> bytes:
+    """A picture of some 40 kB: browsers keep five megabytes in all."""
+    from PIL import Image
+
+    with Image.open(file) as picture:
+        picture.thumbnail((480, 480), Image.Resampling.LANCZOS)
+        out = io.BytesIO()
+        picture.save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+def _example() -> Path:
+    from hfstyle.studio.painter import EXAMPLES
+
+    return EXAMPLES / "seeding.jpg"
+
+
+def _hidden() -> Any:
+    return gr.update(visible=HIDDEN)
+
+
+def _known() -> set[str]:
+    from hfstyle.assets import bundled_styles
+
+    return set(bundled_styles())

@@ -1,0 +1,264 @@
+"""Where visitors learn styles of their own: each at a desk of their own, which is cleared when they leave.
+
+torch is imported when the first picture is looked at, as in `painter`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hfstyle.assets import BANK
+from hfstyle.studio.painter import EXAMPLES, Painter, Sketch, Stopped
+from hfstyle.studio.storage import MAX_AGE
+from hfstyle.studio.text import StudioError
+
+if TYPE_CHECKING:
+    from hfstyle.styles import Style, StyledModel
+    from hfstyle.training.collection import Collection
+    from hfstyle.training.mystyle import StyleLearner
+
+logger = logging.getLogger(__name__)
+
+LEARNING = 2
+"""Visitors whose styles are learnt at once, turn by turn; further ones wait."""
+SECONDS = 60.0
+"""Of work for one style. Time in which others have their turn does not count."""
+PREVIEW_EVERY = 4.0
+"""Seconds of work between two previews."""
+PREVIEW_SIDE = 384
+KEPT_SIDE = 512
+"""Short side, in pixels, of the copies of pictures that are kept."""
+PATIENCE = 2.0
+"""Seconds after which learning takes a step even while others paint."""
+NAME = "my-style"
+
+
+@dataclass(frozen=True)
+class Loved:
+    """A picture in a visitor's collection."""
+
+    name: str
+    file: Path
+    """A copy as JPEG, at most `KEPT_SIDE` pixels on the short side."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """How far a style has come."""
+
+    step: int
+    worked: float
+    """Seconds of work."""
+    left: float
+    """Seconds until it is finished, at the pace so far."""
+    curve: tuple[float, ...]
+    """How far the paintings are from the pictures (the Gram loss), step by step."""
+    preview: Path | None
+    """The visitor's photo, painted; None where there is no new one."""
+
+
+@dataclass
+class Desk:
+    """What one visitor has here."""
+
+    folder: Path
+    pictures: list[Loved] = field(default_factory=list)
+    collection: "Collection | None" = None
+    """Of the pictures as they were looked over last."""
+    photo: Sketch | None = None
+    """What the style is tried on."""
+    style: "Style | None" = None
+    bank: "StyledModel | None" = None
+    """Paints in the style, and in those that are bundled."""
+    enough: threading.Event = field(default_factory=threading.Event)
+    """Whether the visitor wants to keep the style as it is."""
+    left: threading.Event = field(default_factory=threading.Event)
+    """Whether the visitor has gone."""
+    used: float = field(default_factory=time.monotonic)
+    """When something was last done at it."""
+
+
+class Workshop:
+    """Collections and styles of the visitors, by their sessions.
+
+    Args:
+        painter: Has the folder for files, and goes first: while it paints, learning waits.
+    """
+
+    def __init__(self, painter: Painter):
+        self.painter = painter
+        self._desks: dict[str, Desk] = {}
+        self._thread = ThreadPoolExecutor(LEARNING, thread_name_prefix="hfstyle-learner")
+        self._looker = ThreadPoolExecutor(1, thread_name_prefix="hfstyle-looker")
+        self._turn = threading.Lock()
+
+    def desk(self, session: str) -> Desk:
+        """A visitor's desk, set up where there is none."""
+        if session not in self._desks:
+            # Of those whose farewell never came: their files are deleted within the hour anyway.
+            for old in [key for key, desk in self._desks.items() if desk.used < time.monotonic() - MAX_AGE]:
+                self.leave(old)
+            self._desks[session] = Desk(self.painter.new_folder())
+        self._desks[session].used = time.monotonic()
+        return self._desks[session]
+
+    def leave(self, session: str) -> None:
+        """Clear a desk: learning ends at its next step, and all files are deleted."""
+        desk = self._desks.pop(session, None)
+        if desk is not None:
+            desk.left.set()
+            shutil.rmtree(desk.folder, ignore_errors=True)
+
+    async def collect(self, session: str, files: Sequence[tuple[str | Path | bytes, str]]) -> list[Exception]:
+        """Add pictures, each a file or its bytes, and a name. Returns what was wrong with those that were left out."""
+        return await asyncio.wrap_future(self._looker.submit(self._collect, self.desk(session), files))
+
+    async def look_over(self, session: str) -> "Collection | None":
+        """The visitor's pictures with what is to be said of them; None where there are none."""
+        return await asyncio.wrap_future(self._looker.submit(self._look_over, self.desk(session)))
+
+    async def learn(self, session: str, photo: str | Path | None, seconds: float = SECONDS) -> AsyncIterator[Moment]:
+        """Learn a style from the visitor's pictures. At the end the desk has it.
+
+        Args:
+            photo: Of the visitor, to be painted while it learns; one of the examples where there is none.
+
+        Raises:
+            HfstyleError: There is nothing to learn from, or the photo cannot be read.
+        """
+        desk = self.desk(session)
+        if not desk.pictures:
+            raise StudioError("error.no_pictures")
+        desk.photo = await self.painter.shrink(photo or EXAMPLES / "seeding.jpg")
+        desk.enough.clear()
+        moments: asyncio.Queue[Moment | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def tell(moment: Moment | None) -> None:
+            with contextlib.suppress(RuntimeError):  # the server has ended
+                loop.call_soon_threadsafe(moments.put_nowait, moment)
+
+        left = threading.Event()
+        work = self._thread.submit(self._learn, desk, left, seconds, tell)
+        work.add_done_callback(lambda _: tell(None))
+        try:
+            while (moment := await moments.get()) is not None:
+                yield moment
+            work.result()
+        except Stopped:
+            return
+        finally:
+            left.set()
+            work.cancel()
+
+    def adopt(self, session: str, style: "Style") -> None:
+        """Put a style that was learnt before on the desk.
+
+        Raises:
+            WeightsError: It belongs to another bank.
+        """
+        from hfstyle.auto import bundled_model
+
+        bank = bundled_model(BANK)
+        if style.name in bank.styles:
+            bank.remove_style(style.name)
+        bank.load_style(style)
+        desk = self.desk(session)
+        desk.bank, desk.style = bank, style
+
+    def forget(self, session: str) -> None:
+        """Take the style from the desk."""
+        desk = self.desk(session)
+        desk.bank = desk.style = None
+
+    def _collect(self, desk: Desk, files: Sequence[tuple[str | Path | bytes, str]]) -> list[Exception]:
+        from PIL import Image
+
+        from hfstyle.errors import HfstyleError
+        from hfstyle.images import read_image, split_alpha
+        from hfstyle.training.collection import MOST
+
+        wrong: list[Exception] = []
+        for source, name in files:
+            if len(desk.pictures) >= MOST:
+                wrong.append(StudioError("error.enough_pictures"))
+                break
+            try:
+                picture, _ = split_alpha(read_image(source, name))
+            except HfstyleError as error:
+                wrong.append(error)
+                continue
+            scale = KEPT_SIDE / min(picture.size)
+            if scale < 1:
+                size = round(picture.width * scale), round(picture.height * scale)
+                picture = picture.resize(size, Image.Resampling.LANCZOS)
+            if desk.left.is_set():
+                break
+            file = self.painter.new_folder(desk.folder) / "picture.jpg"
+            picture.save(file, "JPEG", quality=92)
+            desk.pictures.append(Loved(name, file))
+        return wrong
+
+    def _look_over(self, desk: Desk) -> "Collection | None":
+        from hfstyle.training.collection import Collection
+
+        pictures = list(desk.pictures)
+        desk.collection = None
+        if pictures:
+            desk.collection = Collection([one.file for one in pictures], [one.name for one in pictures])
+        return desk.collection
+
+    def _learn(self, desk: Desk, left: threading.Event, seconds: float, tell: Any) -> None:
+        """Called in a thread of its own."""
+        import torch
+
+        from hfstyle.images import read_image
+        from hfstyle.training.mystyle import StyleLearner
+
+        def check() -> None:
+            if left.is_set() or desk.left.is_set():
+                raise Stopped
+
+        check()
+        collection = desk.collection or self._look_over(desk)
+        photo = read_image(desk.photo.file)
+        photo.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+        with self._turn, torch.random.fork_rng(devices=[]):
+            learner = StyleLearner(collection, name=NAME)
+        worked, shown, curve = 0.0, -PREVIEW_EVERY, []
+        while True:
+            self._make_way(check)
+            with self._turn:
+                start = time.monotonic()
+                preview = None
+                if worked - shown >= PREVIEW_EVERY or worked >= seconds or desk.enough.is_set():
+                    preview, shown = self._preview(desk, learner, photo), worked
+                else:
+                    curve.append(learner.step()["gram"])
+                worked += time.monotonic() - start
+            check()
+            tell(Moment(learner.step_count, worked, max(seconds - worked, 0.0), tuple(curve), preview))
+            if preview is not None and (desk.enough.is_set() or worked >= seconds):
+                break
+        with self._turn:
+            desk.bank, desk.style = learner.shown, learner.style()
+
+    def _make_way(self, check: Any) -> None:
+        """Wait while the painter paints, for a while."""
+        until = time.monotonic() + PATIENCE
+        while self.painter.busy and time.monotonic() < until:
+            check()
+            time.sleep(0.05)
+
+    def _preview(self, desk: Desk, learner: "StyleLearner", photo: Any) -> Path:
+        file = self.painter.new_folder(desk.folder) / "preview.jpg"
+        learner.shown.stylize(photo, learner.name).convert("RGB").save(file, "JPEG", quality=92)
+        return file
