@@ -53,6 +53,8 @@ class Learn:
     """Photos on which to learn, files or folders; those that come with hfstyle where not given."""
     resume: str | None = None
     """A style of the same bank to go on from: a file, a folder, or a Hub repository."""
+    strokes: float = 1.0
+    """How many times wider strokes are to come out than in the pictures, 0.5 to 2."""
     seed: int = 0
     """Of the crops of photos."""
     learned_from: str | None = None
@@ -86,7 +88,8 @@ class Learn:
 
         photo = read_image(self.preview) if self.preview is not None else None
         content = [path for given in self.content for path, _ in expand(given)] if self.content is not None else None
-        collection = Collection([path for given in self.pictures for path, _ in expand(given)])
+        files = [path for given in self.pictures for path, _ in expand(given)]
+        collection = Collection(files, strokes=self.strokes)
         for finding in collection.findings:
             print(f"note: {finding.text}", file=sys.stderr)
         parts = self._parts(collection)

@@ -888,7 +888,7 @@ def test_a_closed_tab_leaves_nothing(open_page, studio, loved):
     bring(page, loved)
     page.locator("#mine-learn").click()
     page.locator("#mine-comparison .after").wait_for(timeout=PATIENCE)
-    there = set(studio.folder.rglob("picture.jpg"))
+    there = set(studio.temporary.rglob("picture.jpg"))
     assert len(there) >= 2
     page.context.close()
     for _ in range(100):

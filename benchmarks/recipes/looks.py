@@ -33,7 +33,7 @@ from hfstyle.assets import ASSETS
 from hfstyle.features import STYLE_LAYERS, VGG16Features
 from hfstyle.images import list_images, read_image
 from hfstyle.training import collection
-from hfstyle.training.collection import AREA, PHOTOGRAPH, look
+from hfstyle.training.collection import AREA, PHOTOGRAPH, SIDE, look
 
 PHOTOS = "photos"
 MOST = {PHOTOS: 240}
@@ -99,7 +99,7 @@ def another(picture: Image.Image, random: np.random.Generator) -> Image.Image:
 
 def see(network: VGG16Features, pictures: Iterable[Image.Image], title: str) -> np.ndarray:
     """(pictures, 960)"""
-    looks = [look(network, picture.convert("RGB"), AREA // 5) for picture in tqdm(pictures, title, disable=None)]
+    looks = [look(network, picture.convert("RGB"), SIDE, AREA // 5) for picture in tqdm(pictures, title, disable=None)]
     return np.stack([one.pooled.numpy() for one in looks])
 
 

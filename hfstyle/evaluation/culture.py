@@ -199,14 +199,14 @@ def prepare(picture: Image.Image) -> Image.Image:
     return Image.open(file).convert("RGB")
 
 
-def measure(prepared: Image.Image, names: Iterable[str] | None = None) -> dict[str, float]:
-    """Measures of a picture that `prepare` made, by name; all of them where no names are given.
+def measure(prepared: Image.Image) -> dict[str, float]:
+    """All measures of a picture that `prepare` made, by name.
 
     Raises:
         MissingExtraError: The extra "eval" is not installed.
     """
     view = _View(prepared)
-    return {name: float(MEASURES[name].of(view)) for name in (MEASURES if names is None else names)}
+    return {name: float(one.of(view)) for name, one in MEASURES.items()}
 
 
 class _View:

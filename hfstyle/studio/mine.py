@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from hfstyle.training.collection import Collection
 
 LEARN = {"concurrency_id": "learning", "concurrency_limit": LEARNING}
+STEP = {**BARE, "elem_classes": ["bare", "step"]}
+"""A heading."""
 READ = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "looking"}
 
 _SHELF = """
@@ -70,7 +72,7 @@ class Shelf:
         if file is None:
             raise gr.Error(both("error.expired"), print_exception=False)
         try:
-            for error in await self.workshop.collect(session, [(file, name)]):
+            for _, error in await self.workshop.collect(session, [(file, name)]):
                 raise error
         except Exception as error:
             raise refusal(error, str(file)) from error
@@ -94,7 +96,7 @@ def build(painter: Painter) -> Shelf:
               for name in bank_styles()]  # fmt: skip
     with gr.Row(elem_id="mine"):
         with gr.Column(scale=5, min_width=320, elem_classes="stage"):
-            gr.HTML(f"<h2>{both('mine.bring')}</h2><p>{both('mine.bring_hint')}</p>", elem_classes="step", **_PLAIN)
+            gr.HTML(f"<h2>{both('mine.bring')}</h2><p>{both('mine.bring_hint')}</p>", **STEP)
             files = gr.File(
                 file_count="multiple", label=label("mine.files"), height=130, elem_id="mine-files", buttons=[]
             )
@@ -111,14 +113,15 @@ def build(painter: Painter) -> Shelf:
                 photo = photo_input(height=220, elem_id="mine-photo", elem_classes="photo")
             gr.HTML(both("mine.privacy"), elem_id="mine-privacy", **BARE)
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
-            gr.HTML(f"<h2>{both('mine.watch')}</h2>", elem_classes="step", **_PLAIN)
+            gr.HTML(f"<h2>{both('mine.watch')}</h2>", **STEP)
             with gr.Row(elem_id="mine-buttons"):
                 learn = gr.Button(label("mine.learn"), variant="primary", interactive=False, elem_id="mine-learn")
                 stop = gr.Button(label("mine.enough"), visible=HIDDEN, elem_id="mine-stop")
-            status = gr.HTML(visible=HIDDEN, elem_id="mine-status", **BARE)
+            status = gr.HTML(elem_id="mine-status", **BARE)
             result = comparison("mine-comparison")
-            with gr.Column(visible=HIDDEN, elem_id="mine-try") as trying:
-                gr.HTML(f"<h2>{both('mine.try')}</h2>", elem_classes="step", **_PLAIN)
+            # studio.css shows it where there is a style: Gradio 6.31 shows with a container all that is hidden in it.
+            with gr.Column(elem_id="mine-try"):
+                gr.HTML(f"<h2>{both('mine.try')}</h2>", **STEP)
                 with gr.Row():
                     other = gr.Dropdown(
                         [(label("mine.alone"), ""), *blends], value="", label=label("mine.blend"), elem_id="mine-other"
@@ -132,7 +135,7 @@ def build(painter: Painter) -> Shelf:
                     download = gr.DownloadButton(
                         label("download"), visible=HIDDEN, size="md", min_width=100, elem_id="mine-download"
                     )
-                gr.HTML(f"<h2>{both('mine.keep')}</h2>", elem_classes="step", **_PLAIN)
+                gr.HTML(f"<h2>{both('mine.keep')}</h2>", **STEP)
                 with gr.Row(elem_id="mine-keep"):
                     name = gr.Textbox(NAME, label=label("mine.name"), max_length=40, elem_id="mine-name")
                     save = gr.DownloadButton(label("mine.save"), size="md", min_width=100, elem_id="mine-save")
@@ -140,7 +143,7 @@ def build(painter: Painter) -> Shelf:
                 gr.HTML(both("mine.use"), elem_id="mine-use", **BARE)
 
     view = Shelf(workshop, [shelf, learn])
-    shown = [status, result, learn, stop, trying, download, save]
+    shown = [status, result, learn, stop, download, save]
 
     async def bring(uploads: list[str] | None, request: gr.Request) -> None:
         try:
@@ -152,8 +155,8 @@ def build(painter: Painter) -> Shelf:
             wrong = await workshop.collect(request.session_hash, given)
         except Exception as error:
             raise refusal(error, None) from error
-        for error in wrong:
-            gr.Warning(error_html(error), duration=12)
+        for name_of_file, error in wrong:
+            gr.Warning(error_html(error, name_of_file), duration=12)
 
     def show_shelf(request: gr.Request) -> list[Any]:
         return [*view.show(request.session_hash), None]
@@ -189,11 +192,10 @@ def build(painter: Painter) -> Shelf:
         there = desk.style is not None
         file = str(style_file(workshop, desk, desk.style.name)) if there else None
         return [
-            gr.update(value=both("mine.done") if there else "", visible=there or HIDDEN),
+            gr.update(value=f'<p class="ready" role="status">{both("mine.done")}</p>' if there else "", visible=True),
             gr.skip(),
             gr.update(visible=True, interactive=bool(desk.pictures)),
             gr.update(visible=HIDDEN),
-            gr.update(visible=there or HIDDEN),
             gr.update(visible=HIDDEN),
             gr.update(value=file),
         ]
@@ -202,7 +204,7 @@ def build(painter: Painter) -> Shelf:
         session = request.session_hash
         preview = None
         try:
-            yield {status: gr.update(value=progress_line(both("mine.looking"), 0, 1), visible=True), trying: _hidden()}
+            yield {status: progress_line(both("mine.looking"), 0, 1)}
             async for moment in workshop.learn(session, file):
                 update: dict[Any, Any] = {status: moment_html(moment)}
                 if moment.preview is not None:
@@ -216,8 +218,8 @@ def build(painter: Painter) -> Shelf:
             raise refusal(error, file) from error
         yield dict(zip(shown, finished(workshop.desk(session)), strict=True))
 
-    def begin() -> tuple[Any, Any, Any]:
-        return gr.update(visible=HIDDEN), gr.update(visible=True, interactive=True), _hidden()
+    def begin() -> tuple[Any, Any]:
+        return gr.update(visible=HIDDEN), gr.update(visible=True, interactive=True)
 
     def idle(request: gr.Request) -> list[Any]:
         return finished(workshop.desk(request.session_hash))
@@ -284,8 +286,8 @@ def build(painter: Painter) -> Shelf:
     for change in (brought.then(show_shelf, None, [*view.outputs, files], **AT_ONCE), removed):
         change.then(look_over, None, findings, **READ).then(keep_in_browser, remember, remembered, **AT_ONCE)
     remember.input(keep_in_browser, remember, remembered, **AT_ONCE)
-    begun = learn.click(begin, None, [learn, stop, download], **AT_ONCE)
-    work = begun.then(run, photo, shown, show_progress="minimal", api_visibility="private", **LEARN)
+    begun = learn.click(begin, None, [learn, stop], **AT_ONCE)
+    work = begun.then(run, photo, shown, show_progress="hidden", api_visibility="private", **LEARN)
     work.failure(idle, None, shown, **AT_ONCE)
     work.success(keep_in_browser, remember, remembered, **AT_ONCE).then(
         None, js=scroll_to("mine-try"), api_visibility="private"
@@ -310,9 +312,6 @@ def build(painter: Painter) -> Shelf:
     demo.load(restore, remembered, [remember, *view.outputs, *shown], **READ).then(look_over, None, findings, **READ)
     demo.unload(leave_with(workshop))
     return view
-
-
-_PLAIN = {"apply_default_css": False}
 
 
 def leave_with(workshop: Workshop) -> Any:
@@ -438,10 +437,6 @@ def _example() -> Path:
     from hfstyle.studio.painter import EXAMPLES
 
     return EXAMPLES / "seeding.jpg"
-
-
-def _hidden() -> Any:
-    return gr.update(visible=HIDDEN)
 
 
 def _known() -> set[str]:

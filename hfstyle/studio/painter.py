@@ -248,7 +248,8 @@ class Painter:
         image = read_image(photo)
         painting = self._stylize(run, image, style, strength=strength, preserve_color=preserve_color)
         folder = self.new_folder()
-        name = style.replace(":", "-") if isinstance(style, str) else "+".join(getattr(style, "style", style))
+        named = style.style if _was_learnt(style) else style
+        name = named.replace(":", "-") if isinstance(named, str) else "+".join(named)
         full = folder / f"{photo.stem[:60] or 'photo'}-{name}.png"
         # Pillow's default, 6, takes three times as long and makes a painting no smaller.
         painting.save(full, "PNG", compress_level=2)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfstyle.assets import BANK
+from hfstyle.errors import HfstyleError
 from hfstyle.studio.painter import EXAMPLES, Painter, Sketch, Stopped
 from hfstyle.studio.storage import MAX_AGE
 from hfstyle.studio.text import StudioError
@@ -117,8 +118,10 @@ class Workshop:
             desk.left.set()
             shutil.rmtree(desk.folder, ignore_errors=True)
 
-    async def collect(self, session: str, files: Sequence[tuple[str | Path | bytes, str]]) -> list[Exception]:
-        """Add pictures, each a file or its bytes, and a name. Returns what was wrong with those that were left out."""
+    async def collect(
+        self, session: str, files: Sequence[tuple[str | Path | bytes, str]]
+    ) -> list[tuple[str, HfstyleError]]:
+        """Add pictures, each a file or its bytes, and a name. Returns names of what was left out, and why."""
         return await asyncio.wrap_future(self._looker.submit(self._collect, self.desk(session), files))
 
     async def look_over(self, session: str) -> "Collection | None":
@@ -179,22 +182,21 @@ class Workshop:
         desk = self.desk(session)
         desk.bank = desk.style = None
 
-    def _collect(self, desk: Desk, files: Sequence[tuple[str | Path | bytes, str]]) -> list[Exception]:
+    def _collect(self, desk: Desk, files: Sequence[tuple[str | Path | bytes, str]]) -> list[tuple[str, HfstyleError]]:
         from PIL import Image
 
-        from hfstyle.errors import HfstyleError
         from hfstyle.images import read_image, split_alpha
         from hfstyle.training.collection import MOST
 
-        wrong: list[Exception] = []
+        wrong: list[tuple[str, HfstyleError]] = []
         for source, name in files:
             if len(desk.pictures) >= MOST:
-                wrong.append(StudioError("error.enough_pictures"))
+                wrong.append((name, StudioError("error.enough_pictures")))
                 break
             try:
                 picture, _ = split_alpha(read_image(source, name))
             except HfstyleError as error:
-                wrong.append(error)
+                wrong.append((name, error))
                 continue
             scale = KEPT_SIDE / min(picture.size)
             if scale < 1:

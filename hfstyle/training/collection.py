@@ -18,19 +18,20 @@ from hfstyle.assets import ASSETS
 from hfstyle.data.check import margin
 from hfstyle.data.duplicates import find_groups
 from hfstyle.data.pictures import thumbnail
-from hfstyle.errors import DataError, ImageError, some
-from hfstyle.evaluation.culture import bundled_profile, measure, prepare
+from hfstyle.errors import DataError, ImageError, OptionError, some
 from hfstyle.features import STYLE_LAYERS, VGG16Features, pooled
 from hfstyle.images import ImageSource, read_image, split_alpha
 from hfstyle.losses import gram_matrix
 from hfstyle.tensors import to_tensor
-from hfstyle.training.rule import CLOSEST, closeness
 
 MOST = 30
 """Pictures that a style is learnt from; of more, some spread evenly over all."""
 SIDE = 256
-"""Short side, in pixels, at which a style sees photos while it learns, and pictures whose touch is not finer."""
-KEPT = round(SIDE * CLOSEST)
+"""Short side, in pixels, at which pictures are looked at, and photos while a style learns: so strokes come out as
+wide, beside the whole, as they are in the pictures."""
+BROADEST = 2.0
+"""How many times wider they may be asked for."""
+KEPT = round(SIDE * BROADEST)
 """Short side to which pictures are scaled down as they are read."""
 TINY, SMALL = 96, 192
 """Pictures with a shorter side than the first show no strokes, than the second soft ones."""
@@ -65,8 +66,6 @@ class Look:
 
     grams: dict[str, torch.Tensor]
     """Layer name -> Gram matrix (channels, channels)."""
-    closeness: float
-    """How many times larger than photos it is shown, see `training.rule.recipe`."""
     pooled: torch.Tensor
     """See `hfstyle.features.pooled`: (960,)."""
 
@@ -80,6 +79,7 @@ class Collection:
     Args:
         sources: 1 to 30 pictures, see `read_image`; of more, `MOST` are taken.
         names: What findings call them; their file names, or "picture 3", where not given.
+        strokes: How many times wider strokes are to come out than they are in the pictures, 0.5 to 2.
 
     Attributes:
         names, pictures: Of those that are learnt from. The pictures are RGB, at most `KEPT` pixels on the short side.
@@ -89,9 +89,13 @@ class Collection:
 
     Raises:
         DataError: No picture is left.
+        OptionError: `strokes` is outside its range.
     """
 
-    def __init__(self, sources: Sequence[ImageSource], names: Sequence[str] | None = None):
+    def __init__(self, sources: Sequence[ImageSource], names: Sequence[str] | None = None, strokes: float = 1.0):
+        if not 1 / BROADEST <= strokes <= BROADEST:
+            raise OptionError(f"strokes must lie between {1 / BROADEST} and {BROADEST}, not {strokes}")
+        self.strokes = strokes
         names = [_name(source, n) for n, source in enumerate(sources, 1)] if names is None else list(names)
         self.findings: list[Finding] = []
         self.names: list[str] = []
@@ -121,7 +125,8 @@ class Collection:
             why = f": {self.findings[0].text}" if self.findings else ""
             raise DataError(f"there is no picture to learn from{why}")
         network = VGG16Features(STYLE_LAYERS)
-        self.looks = [look(network, picture, AREA // len(self.pictures)) for picture in self.pictures]
+        side, area = round(SIDE * strokes), AREA // len(self.pictures)
+        self.looks = [look(network, picture, side, area) for picture in self.pictures]
         self._point_out_photographs()
         self.groups = _groups(torch.stack([one.pooled for one in self.looks]))
         if len(self.groups) > 1:
@@ -171,16 +176,15 @@ class Collection:
 
 
 @torch.inference_mode()
-def look(network: VGG16Features, picture: Image.Image, area: int) -> Look:
-    """What a network with `STYLE_LAYERS` sees in a picture, or in its middle of so many pixels."""
-    close = _closeness(picture)
-    picture = _scaled(picture, round(SIDE * close))
+def look(network: VGG16Features, picture: Image.Image, side: int, area: int) -> Look:
+    """What a network with `STYLE_LAYERS` sees in a picture of `side` pixels, or in its middle of `area` pixels."""
+    picture = _scaled(picture, side)
     short = min(*picture.size, round(area**0.5))
     width, height = (min(length, area // short) for length in picture.size)
     left, top = (picture.width - width) // 2, (picture.height - height) // 2
     features = network(to_tensor(picture.crop((left, top, left + width, top + height))).unsqueeze(0), STYLE_LAYERS)
     grams = {layer: gram_matrix(value)[0] for layer, value in features.items()}
-    return Look(grams, close, pooled(features)[0])
+    return Look(grams, pooled(features)[0])
 
 
 def _groups(seen: torch.Tensor) -> list[list[int]]:
@@ -230,9 +234,3 @@ def _scaled(picture: Image.Image, short_side: int) -> Image.Image:
     scale = short_side / min(picture.size)
     size = max(round(picture.width * scale), short_side), max(round(picture.height * scale), short_side)
     return picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)
-
-
-def _closeness(picture: Image.Image) -> float:
-    """How many times larger than photos a picture is shown, by the rule for traditions."""
-    slope = measure(prepare(picture), ["spectral slope"])["spectral slope"]
-    return closeness(slope, bundled_profile("photos").measures["spectral slope"].median)

@@ -87,6 +87,7 @@ def learn_style(
     *,
     steps: int | None = None,
     name: str = DEFAULT_NAME,
+    strokes: float = 1.0,
     seed: int = 0,
     resume: Style | None = None,
     learned_from: str | None = None,
@@ -109,6 +110,8 @@ def learn_style(
         on_progress: Called before the first step and after each; when it returns False, what there is is kept.
         steps: How many steps instead of how long.
         name: Of the style, see `hfstyle.hub.wrong_name`.
+        strokes: How many times wider strokes are to come out than in the pictures, 0.5 to 2; of a `Collection`, its
+            own.
         seed: Of the crops.
         resume: A style of the same bank to go on from, instead of the nearest.
         learned_from: What the style's file and card say that it was learnt from; they say nothing where not given.
@@ -119,10 +122,11 @@ def learn_style(
         OptionError: `base` has no styles to add to, or an argument is outside its range.
         WeightsError: `resume` belongs to another bank.
         ModelNotFoundError, ConfigError, HubError: See `PreTrainedModel.from_pretrained`.
-        MissingExtraError: scikit-image, which measures strokes, is not installed.
     """
     started = _begin_clock(seconds, steps)
-    learner = StyleLearner(_collected(images), base, content, name=name, seed=seed, resume=resume, device=device)
+    learner = StyleLearner(
+        _collected(images, strokes), base, content, name=name, seed=seed, resume=resume, device=device
+    )
     learner.run(started, seconds - FINISH, steps, on_progress)
     return learner.style(learned_from)
 
@@ -136,6 +140,7 @@ def learn_model(
     *,
     steps: int | None = None,
     name: str = DEFAULT_NAME,
+    strokes: float = 1.0,
     seed: int = 0,
     resume: Style | None = None,
     device: Any = None,
@@ -149,7 +154,7 @@ def learn_model(
     """
     started = _begin_clock(seconds, steps)
     learner = StyleLearner(
-        _collected(images), base, content, name=name, seed=seed, resume=resume, device=device, thorough=True
+        _collected(images, strokes), base, content, name=name, seed=seed, resume=resume, device=device, thorough=True
     )
     learner.run(started, seconds, steps, on_progress)
     return learner.model()
@@ -282,6 +287,7 @@ class StyleLearner:
     def about(self, learned_from: str | None = None) -> dict[str, str]:
         """How the style was made, in words: `recipe`, `pictures` and, where told, `learned_from`."""
         start = " + ".join(f"{share:.2f} {name}" for name, share in self.start.items()) or "the photo"
+        start += f", strokes {self.collection.strokes:g}" if self.collection.strokes != 1 else ""
         count = len(self.collection)
         about = {
             "recipe": f"{self.step_count} steps from {start}, seed {self.seed}, hfstyle {__version__}",
@@ -376,8 +382,8 @@ class _Judge:
         set_requires_grad(True, self.network)
         random = np.random.default_rng((self.seed, 2, step))
         n = int(random.integers(len(self.collection)))
-        closeness = self.collection.looks[n].closeness
-        crop = Augmentation(CROP, (round(CROP * closeness), round(SIDE * closeness)))
+        side = round(SIDE * self.collection.strokes)
+        crop = Augmentation(CROP, (min(max(CROP, round(0.8 * side)), side), max(CROP, side)))
         real = crop(self.collection.pictures[n], random).unsqueeze(0).to(self.device)
         loss = self.adversary.discriminator_loss(self.network, real, painted, Noise(mix(self.seed, 1), [step]))
         self.optimizer.zero_grad()
@@ -410,13 +416,13 @@ def _nearest_mixture(grams: Sequence[Mapping[str, torch.Tensor]], target: Mappin
     return shares.tolist()
 
 
-def _collected(images: Collection | ImageSource | Sequence[ImageSource]) -> Collection:
+def _collected(images: Collection | ImageSource | Sequence[ImageSource], strokes: float) -> Collection:
     if isinstance(images, Collection):
         return images
     if isinstance(images, (str, os.PathLike)) and os.path.isdir(images):
-        return Collection(list_images(images))
+        return Collection(list_images(images), strokes=strokes)
     several = isinstance(images, Sequence) and not isinstance(images, (str, bytes))
-    return Collection(images if several else [images])
+    return Collection(images if several else [images], strokes=strokes)
 
 
 def _crops(content: Sequence[ImageSource] | None, seed: int, device: torch.device) -> list[torch.Tensor]:

@@ -52,17 +52,12 @@ def recipe(tradition: Profile, photos: Profile) -> Recipe:
     )
     ground = tradition.measures["ground lightness"]
     return Recipe(
-        closeness=closeness(*slope),
+        closeness=min(max(1 + slope[0] - slope[1], 1.0), CLOSEST),
         colour=COLOUR * min(_colour_gap(tradition, photos), 1.0),
         flatness=FLATNESS * _beyond(*flat),
         empty_space=EMPTY_SPACE * _beyond(*empty),
         ground=(ground.low, ground.high),
     )
-
-
-def closeness(slope: float, of_photos: float) -> float:
-    """How many times larger pictures of a spectral slope are shown, see `recipe`."""
-    return min(max(1 + slope - of_photos, 1.0), CLOSEST)
 
 
 def _beyond(share: float, of_photos: float) -> float:
