@@ -937,3 +937,32 @@ def test_my_style_by_night(open_page, loved):
     page = open_mine(open_page, color_scheme="dark")
     bring(page, loved)
     look(page, "mine-dark", full=True)
+
+
+# ---- pictures out of nothing ----
+def test_pictures_are_imagined_walked_between_and_collected(open_page):
+    page = open_page()
+    page.locator('nav a[href="#imagine"]').click()
+    page.locator("#draw").click()
+    page.locator(".dreams img").nth(11).wait_for(timeout=PATIENCE)
+    first = page.locator(".dreams img").first.get_attribute("src")
+    look(page, "imagine")
+    page.locator("#walk").click()
+    page.wait_for_function(
+        "before => document.querySelector('.dreams img')?.getAttribute('src') != before", arg=first, timeout=PATIENCE
+    )
+    look(page, "imagine-walk")
+    page.locator(".dreams button").nth(2).click()
+    page.get_by_text("Collected: see My style.").locator("visible=true").wait_for()
+    page.locator('nav a[href="#mine"]').click()
+    page.locator(".shelf li").first.wait_for()
+
+
+def test_imagine_in_chinese_on_a_phone(open_page):
+    page = open_page(locale="zh-CN", **PHONE)
+    page.locator('nav a[href="#imagine"]').click()
+    assert page.locator("#draw").inner_text() == "作画"
+    page.locator("#draw").click()
+    page.locator(".dreams img").nth(11).wait_for(timeout=PATIENCE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    look(page, "imagine-phone", full=True)

@@ -7,15 +7,16 @@ import time
 
 import gradio as gr
 
+from hfstyle.assets import IMAGINE, bundled_models
 from hfstyle.errors import HfstyleError
-from hfstyle.studio import mine, overview, stylise
+from hfstyle.studio import imagine, mine, overview, stylise
 from hfstyle.studio.components import header
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.storage import CHECK_EVERY, MAX_AGE, claim_folder, keep_clean
 from hfstyle.studio.text import CATALOGUE, i18n
 from hfstyle.studio.theme import STYLE_SHEET, theme
 
-PAGES = ("one", "all", "mine")
+PAGES = ("one", "all", "mine", "imagine")
 """Their names in the address, the first page first; studio.css shows one of them."""
 
 MAX_UPLOAD_BYTES = 50 * 2**20
@@ -34,13 +35,16 @@ def build_app(painter: Painter | None = None) -> gr.Blocks:
     with gr.Blocks(
         title=CATALOGUE["title"]["en"], analytics_enabled=False, delete_cache=(CHECK_EVERY, MAX_AGE)
     ) as demo:
-        header(PAGES)
+        header([name for name in PAGES if name != "imagine" or IMAGINE in bundled_models()])
         with gr.Column(elem_id="page-mine"):  # first, since the others have hearts, which add to it
             shelf = mine.build(painter)
         with gr.Column(elem_id="page-one"):
             stylise.build(painter, shelf)
         with gr.Column(elem_id="page-all"):
             overview.build(painter, shelf)
+        if IMAGINE in bundled_models():
+            with gr.Column(elem_id="page-imagine"):
+                imagine.build(painter, shelf)
         stylise.add_endpoint(painter)
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
 

@@ -226,7 +226,7 @@ def comparison_value(
     }
 
 
-_CLICK_SCRIPT = """
+CLICK_SCRIPT = """
 element.addEventListener("click", event => {
     const button = event.target.closest("[data-index]");
     if (button) trigger("click", {index: Number(button.dataset.index)});
@@ -250,7 +250,7 @@ def example_strip(examples: list[tuple[Path, str, str]], **options: Any) -> gr.H
     )
     value = f'<h2>{both("examples")}</h2><ul class="examples">{items}</ul>'
     dress = {**BARE, "elem_classes": ["bare", "example-strip"]}
-    return gr.HTML(value=value, js_on_load=_CLICK_SCRIPT, **dress, **options)
+    return gr.HTML(value=value, js_on_load=CLICK_SCRIPT, **dress, **options)
 
 
 _LICENCES = {
@@ -288,7 +288,7 @@ def wall(titles: list[str], **options: Any) -> gr.HTML:
         for index, title in enumerate(titles)
     )
     template = f'{{{{#if value}}}}<ul class="wall" style="--ratio: {{{{value.ratio}}}}">{cells}</ul>{{{{/if}}}}'
-    return gr.HTML(html_template=template, js_on_load=_CLICK_SCRIPT, **BARE, **options)
+    return gr.HTML(html_template=template, js_on_load=CLICK_SCRIPT, **BARE, **options)
 
 
 def wall_value(pictures: list[Path | None], size: tuple[int, int], busy: bool) -> dict[str, Any]:

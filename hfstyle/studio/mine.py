@@ -18,6 +18,7 @@ from hfstyle.errors import HfstyleError, OptionError
 from hfstyle.studio.components import (
     AT_ONCE,
     BARE,
+    CLICK_SCRIPT,
     HIDDEN,
     QUEUE,
     comparison,
@@ -49,13 +50,6 @@ _SHELF = """
     {{/each}}
 </ul>
 {{/if}}
-"""
-
-_SHELF_SCRIPT = """
-element.addEventListener("click", event => {
-    const button = event.target.closest("[data-index]");
-    if (button) trigger("click", {index: Number(button.dataset.index)});
-});
 """
 
 
@@ -98,11 +92,11 @@ def build(painter: Painter) -> Shelf:
         with gr.Column(scale=5, min_width=320, elem_classes="stage"):
             gr.HTML(f"<h2>{both('mine.bring')}</h2><p>{both('mine.bring_hint')}</p>", **STEP)
             files = gr.File(
-                file_count="multiple", label=label("mine.files"), height=130, elem_id="mine-files", buttons=[]
+                file_count="multiple", label=label("mine.files"), height=150, elem_id="mine-files", buttons=[]
             )
             shelf = gr.HTML(
                 html_template=_SHELF % {"remove": both("mine.remove")},
-                js_on_load=_SHELF_SCRIPT,
+                js_on_load=CLICK_SCRIPT,
                 visible=HIDDEN,
                 elem_id="shelf",
                 **BARE,
@@ -113,7 +107,7 @@ def build(painter: Painter) -> Shelf:
                 photo = photo_input(height=220, elem_id="mine-photo", elem_classes="photo")
             gr.HTML(both("mine.privacy"), elem_id="mine-privacy", **BARE)
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
-            gr.HTML(f"<h2>{both('mine.watch')}</h2>", **STEP)
+            gr.HTML(f"<h2>{both('mine.watch')}</h2><p>{both('mine.watch_hint')}</p>", **STEP)
             with gr.Row(elem_id="mine-buttons"):
                 learn = gr.Button(label("mine.learn"), variant="primary", interactive=False, elem_id="mine-learn")
                 stop = gr.Button(label("mine.enough"), visible=HIDDEN, elem_id="mine-stop")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hfstyle.assets import ASSETS, BANK, bank_styles, bundled_styles, model_of
+from hfstyle.assets import ASSETS, BANK, IMAGINE, bank_styles, bundled_styles, model_of
 from hfstyle.studio.text import StudioError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ SHOWN_BY_BROWSERS = frozenset((".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif"
 
 PREVIEW_SIDE = 2048
 """Longest side, in pixels, of what the page shows; the download always has the photo's full size."""
+IMAGINED_SIDE = 256
 SKETCH_SIDE = 512
 """Longest side, in pixels, of paintings that are looked at beside each other."""
 
@@ -178,6 +179,10 @@ class Painter:
         _check_there(photo)
         return await self._in_thread(self._sketch, Path(photo), style, strength)
 
+    async def imagine(self, seed: int, towards: int | None, number: int) -> list[Path]:
+        """Pictures that the bundled DCGAN makes of a seed, or on the way to another. Can be cancelled like `paint`."""
+        return await self._in_thread(self._imagine, seed, towards, number)
+
     async def _in_thread(
         self, work: Callable[..., T], *arguments: Any, on_progress: Callable[[float], None] = lambda fraction: None
     ) -> T:
@@ -261,6 +266,21 @@ class Painter:
             stylized_size=painting.info.get("stylized_size", painting.size),
         )
 
+    def _imagine(self, run: "_Run", seed: int, towards: int | None, number: int) -> list[Path]:
+        from PIL import Image
+
+        run.check()
+        model = self._load(IMAGINE)
+        with run.watch(model):
+            pictures = model.generate(number, seed) if towards is None else model.interpolate(seed, towards, number)
+        folder = self.new_folder()
+        files = [folder / f"{n}.png" for n in range(number)]
+        for picture, file in zip(pictures, files, strict=True):
+            # They are of 64 pixels; larger, they can be looked at, and learnt from.
+            side = max(IMAGINED_SIDE, *picture.size)
+            picture.resize((side, side), Image.Resampling.LANCZOS).save(file, "PNG", compress_level=2)
+        return files
+
     def _sketch(self, run: "_Run", photo: Path, style: "Blend | StylePainter", strength: float) -> Sketch:
         from hfstyle.images import read_image
 
@@ -285,17 +305,21 @@ class Painter:
         """What paints in a style or blend. Only ever called in the one thread, so it needs no lock."""
         if _was_learnt(style):
             return style
+        name, inner = _split(style)
+        model = self._load(name)
+        return model if inner is None else model.painter(inner)
+
+    def _load(self, name: str) -> Any:
+        """A bundled model."""
         from hfstyle.auto import bundled_model
 
-        name, inner = _split(style)
         if name in self._models:
             self._models.move_to_end(name)
         else:
             self._models[name] = bundled_model(name)
             while len(self._models) > self.keep:
                 self._models.popitem(last=False)
-        model = self._models[name]
-        return model if inner is None else model.painter(inner)
+        return self._models[name]
 
     def _warm_up(self, style: str) -> None:
         from PIL import Image

@@ -34,6 +34,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "page.one": {"en": "One style", "zh-CN": "单一画风"},
     "page.all": {"en": "All at once", "zh-CN": "全部画风"},
     "page.mine": {"en": "My style", "zh-CN": "我的画风"},
+    "page.imagine": {"en": "Imagine", "zh-CN": "想象"},
     # The stage
     "photo": {"en": "Photo", "zh-CN": "照片"},
     "painting": {"en": "Painting", "zh-CN": "画作"},
@@ -109,6 +110,10 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "zh-CN": "您的图画只用于学习您的画风，关闭本页即被删除。画风文件中不含任何图画。",
     },
     "mine.watch": {"en": "2 · Watch it learn", "zh-CN": "2 · 看它学习"},
+    "mine.watch_hint": {
+        "en": "It takes a minute. Your photo, or one of ours, shows how far it is.",
+        "zh-CN": "大约一分钟。您的照片（或我们的一张）会显示它学到了哪里。",
+    },
     "mine.learn": {"en": "Learn my style", "zh-CN": "学习我的画风"},
     "mine.enough": {"en": "That is enough", "zh-CN": "这样就好"},
     "mine.looking": {"en": "Looking at your pictures …", "zh-CN": "正在看您的图画……"},
@@ -128,6 +133,17 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "en": "The file works with every hfstyle: hfstyle styles add FILE, then hfstyle stylize PHOTO --style NAME.",
         "zh-CN": "此文件可用于任何 hfstyle：先 hfstyle styles add 文件，再 hfstyle stylize 照片 --style 名称。",
     },
+    # Pictures out of nothing
+    "imagine.title": {"en": "Landscapes that never were", "zh-CN": "不曾有过的风景"},
+    "imagine.hint": {
+        "en": "Drawn from chance alone by a small network that has seen 751 landscapes. ♥ collects one for My style.",
+        "zh-CN": "由一个看过 751 幅风景的小网络凭偶然画成。点 ♥ 收入「我的画风」。",
+    },
+    "imagine.seed": {"en": "Seed", "zh-CN": "种子"},
+    "imagine.draw": {"en": "Draw", "zh-CN": "作画"},
+    "imagine.more": {"en": "Next seed", "zh-CN": "下一个种子"},
+    "imagine.towards": {"en": "Another seed", "zh-CN": "另一个种子"},
+    "imagine.walk": {"en": "Walk from one to the other", "zh-CN": "从一个走到另一个"},
     "heart": {"en": "♥ Collect for my style", "zh-CN": "♥ 收入我的画风"},
     "hearted": {"en": "Collected: see My style.", "zh-CN": "已收藏，见「我的画风」。"},
     "finding.unreadable": {"en": "Cannot be read: {names}", "zh-CN": "无法读取：{names}"},
