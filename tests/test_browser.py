@@ -939,6 +939,31 @@ def test_my_style_by_night(open_page, loved):
     look(page, "mine-dark", full=True)
 
 
+def test_a_style_goes_to_the_hub(browser, hub, loved, tmp_path, monkeypatch):
+    """With the token of whoever owns the machine, since the page is open to this machine alone."""
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    (tmp_path / "studio").mkdir()
+    with running_studio(tmp_path / "studio") as studio:
+        context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 860})
+        page = context.new_page()
+        page.goto(f"{studio.url}#mine")
+        page.locator("#mine-learn").wait_for()
+        bring(page, loved)
+        learnt(page)
+        page.get_by_text("Put it on the Hugging Face Hub").locator("visible=true").click()
+        page.locator("#mine-repo textarea, #mine-repo input").first.fill("alice/dots")
+        page.locator("#mine-told textarea, #mine-told input").first.fill("two photos of mine")
+        page.locator("#mine-push").click()
+        page.locator("#mine-pushed a").wait_for(timeout=PATIENCE)
+        look(page, "mine-pushed", full=True)
+        page.locator("#mine-repo textarea, #mine-repo input").first.fill("no such thing")
+        page.locator("#mine-push").click()
+        assert "owner/name" in complaint(page)
+        context.close()
+    assert hub.repo("alice/dots").private
+    assert "two photos of mine" in hub.repo("alice/dots").files("main")["README.md"].decode()
+
+
 # ---- pictures out of nothing ----
 def test_pictures_are_imagined_walked_between_and_collected(open_page):
     page = open_page()

@@ -26,7 +26,7 @@ from PIL import Image
 
 from hfstyle import AutoModel
 from hfstyle.auto import bundled_model
-from hfstyle.errors import HfstyleError, ImageError
+from hfstyle.errors import DataError, HfstyleError, HubError, ImageError
 from hfstyle.evaluation.culture import Step
 
 pytest.importorskip("gradio", reason="the extra 'app' is not installed")
@@ -150,6 +150,8 @@ def test_an_unknown_word_is_found_out_when_the_page_is_built():
         (ImageError("/tmp/a/b/photo.jpg is empty"), "error.image", "photo.jpg is empty."),
         (ImageError("cannot open /tmp/a/b/photo.jpg: no"), "error.image", "Cannot open photo.jpg: no."),
         (text.StudioError("error.no_photo"), "error.no_photo", "Choose a photo first."),
+        (HubError("the Hub is not there"), "error.hub", "The Hub is not there."),
+        (DataError("there is no picture"), "error.data", "There is no picture."),
         (MemoryError(), "error.memory", "This photo needs more memory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried ..."), "error.memory", "This"),
         (RuntimeError("secret detail"), "error.internal", "Something went wrong on our side"),

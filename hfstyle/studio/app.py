@@ -1,5 +1,6 @@
 """The app around the pages: what is common to all of them, and how it is served."""
 
+import os
 import signal
 import sys
 import threading
@@ -25,11 +26,12 @@ MAX_WAITING = 20
 """Visitors in the queue; the next one is asked to come back later."""
 
 
-def build_app(painter: Painter | None = None) -> gr.Blocks:
+def build_app(painter: Painter | None = None, owner: bool = False) -> gr.Blocks:
     """All pages, ready for `launch`.
 
     Args:
         painter: What paints; one of its own, in a new folder for uploads, where none is given.
+        owner: See `mine.build`.
     """
     painter = painter or Painter(claim_folder())
     with gr.Blocks(
@@ -37,7 +39,7 @@ def build_app(painter: Painter | None = None) -> gr.Blocks:
     ) as demo:
         header([name for name in PAGES if name != "imagine" or IMAGINE in bundled_models()])
         with gr.Column(elem_id="page-mine"):  # first, since the others have hearts, which add to it
-            shelf = mine.build(painter)
+            shelf = mine.build(painter, owner)
         with gr.Column(elem_id="page-one"):
             stylise.build(painter, shelf)
         with gr.Column(elem_id="page-all"):
@@ -70,7 +72,8 @@ def launch(
     folder = claim_folder()
     keep_clean(folder)
     painter = Painter(folder)
-    demo = build_app(painter)
+    where = host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    demo = build_app(painter, owner=where in ("127.0.0.1", "localhost", "::1") and not share)
     try:
         demo.launch(
             server_name=host,

@@ -1,10 +1,13 @@
 """The page for a style of one's own: bring pictures, watch it learn, try it, keep it."""
 
+import asyncio
 import base64
 import contextlib
 import dataclasses
+import html
 import io
 import math
+import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +85,14 @@ class Shelf:
         ]
 
 
-def build(painter: Painter) -> Shelf:
-    """Add the page to the `gr.Blocks` that is being built."""
+def build(painter: Painter, owner: bool = False) -> Shelf:
+    """Add the page to the `gr.Blocks` that is being built.
+
+    Args:
+        owner: Whether none but the owner of this machine can see the page, and so may push with the token of
+            `hf auth login`. On a Space, visitors log in themselves.
+    """
+    on_space = bool(os.environ.get("SPACE_ID") and os.environ.get("OAUTH_CLIENT_ID"))
     workshop = Workshop(painter)
     remembered = gr.BrowserState(None, storage_key="hfstyle-mine", secret="hfstyle")
     blends = [(style_title(f"bank:{name}"), name) if f"bank:{name}" in _known() else (style_title(name), name)
@@ -135,6 +144,21 @@ def build(painter: Painter) -> Shelf:
                     save = gr.DownloadButton(label("mine.save"), size="md", min_width=100, elem_id="mine-save")
                     delete = gr.Button(label("mine.delete"), size="md", min_width=100, elem_id="mine-delete")
                 gr.HTML(both("mine.use"), elem_id="mine-use", **BARE)
+                if owner or on_space:
+                    with gr.Accordion(label("mine.hub"), open=False, elem_id="mine-hub"):
+                        if on_space:
+                            gr.LoginButton(size="md")
+                        with gr.Row():
+                            repo = gr.Textbox(
+                                label=label("mine.repo"),
+                                placeholder="me/my-style",
+                                max_length=100,
+                                elem_id="mine-repo",
+                            )
+                            told = gr.Textbox(label=label("mine.told"), max_length=500, elem_id="mine-told")
+                        public = gr.Checkbox(False, label=label("mine.public"), elem_id="mine-public")
+                        push = gr.Button(label("mine.push"), size="md", elem_id="mine-push")
+                        pushed = gr.HTML(elem_id="mine-pushed", **BARE)
 
     view = Shelf(workshop, [shelf, learn])
     shown = [status, result, learn, stop, download, save]
@@ -269,6 +293,24 @@ def build(painter: Painter) -> Shelf:
         except Exception as error:
             raise refusal(error, None) from error
 
+    async def share_on_hub(
+        repo_id: str, everybody: bool, learned_from: str, oauth: gr.OAuthToken | None, request: gr.Request
+    ) -> str:
+        desk = workshop.desk(request.session_hash)
+        try:
+            if desk.style is None:
+                raise StudioError("error.no_style")
+            if oauth is None and not (owner and _from_this_machine(request)):
+                raise StudioError("error.login")
+            about = {**desk.style.about, **({"learned_from": learned_from.strip()} if learned_from.strip() else {})}
+            style = dataclasses.replace(desk.style, about=about)
+            token = None if oauth is None else oauth.token
+            url = await asyncio.to_thread(style.push_to_hub, repo_id.strip(), private=not everybody, token=token)
+        except Exception as error:
+            raise refusal(error, None) from error
+        link = f'<a href="{html.escape(url, quote=True)}" target="_blank" rel="noopener">{html.escape(url)}</a>'
+        return f'<p role="status">{both("mine.pushed")} {link}</p>'
+
     def drop(request: gr.Request) -> list[Any]:
         workshop.forget(request.session_hash)
         updates = finished(workshop.desk(request.session_hash))
@@ -302,10 +344,20 @@ def build(painter: Painter) -> Shelf:
     )
     name.change(rename, name, save, **AT_ONCE)
     delete.click(drop, None, shown, **AT_ONCE).then(keep_in_browser, remember, remembered, **AT_ONCE)
+    if owner or on_space:
+        push.click(share_on_hub, [repo, public, told], pushed, **READ | {"show_progress": "minimal"})
     demo = gr.context.Context.root_block
     demo.load(restore, remembered, [remember, *view.outputs, *shown], **READ).then(look_over, None, findings, **READ)
     demo.unload(leave_with(workshop))
     return view
+
+
+def _from_this_machine(request: gr.Request) -> bool:
+    """Whether nobody stands between the browser and us, as would a proxy that lets others in."""
+    host = (request.headers.get("host") or "").rpartition(":")[0]
+    return host in ("127.0.0.1", "localhost", "[::1]") and not (
+        request.headers.get("x-forwarded-for") or request.headers.get("forwarded")
+    )
 
 
 def leave_with(workshop: Workshop) -> Any:

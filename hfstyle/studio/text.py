@@ -133,6 +133,12 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "en": "The file works with every hfstyle: hfstyle styles add FILE, then hfstyle stylize PHOTO --style NAME.",
         "zh-CN": "此文件可用于任何 hfstyle：先 hfstyle styles add 文件，再 hfstyle stylize 照片 --style 名称。",
     },
+    "mine.hub": {"en": "Put it on the Hugging Face Hub", "zh-CN": "放到 Hugging Face Hub"},
+    "mine.repo": {"en": "Repository (owner/name)", "zh-CN": "仓库（所有者/名称）"},
+    "mine.told": {"en": "What it learned from, if you want to say", "zh-CN": "它学自何处（可不填）"},
+    "mine.public": {"en": "For everybody to see", "zh-CN": "公开，人人可见"},
+    "mine.push": {"en": "Push", "zh-CN": "上传"},
+    "mine.pushed": {"en": "It is there:", "zh-CN": "已上传："},
     # Pictures out of nothing
     "imagine.title": {"en": "Landscapes that never were", "zh-CN": "不曾有过的风景"},
     "imagine.hint": {
@@ -194,6 +200,11 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "error.enough_pictures": {
         "en": "Thirty pictures are enough; take some away first.",
         "zh-CN": "三十张已经足够，请先移除几张。",
+    },
+    "error.login": {"en": "Log in first.", "zh-CN": "请先登录。"},
+    "error.hub": {
+        "en": "The Hugging Face Hub refused or could not be reached.",
+        "zh-CN": "Hugging Face Hub 拒绝了请求，或无法连接：请检查登录状态和仓库名称。",
     },
     "error.no_style": {"en": "There is no style yet; let it learn first.", "zh-CN": "还没有画风，请先让它学习。"},
     "error.unknown_style": {"en": "There is no such style here.", "zh-CN": "这里没有这种画风。"},
@@ -264,7 +275,8 @@ _ERROR_KEYS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((ImageError,), "error.image"),
     ((DataError,), "error.data"),
     ((OptionError,), "error.option"),
-    ((ModelNotFoundError, ConfigError, WeightsError, HubError), "error.model"),
+    ((HubError,), "error.hub"),
+    ((ModelNotFoundError, ConfigError, WeightsError), "error.model"),
     ((MemoryError,), "error.memory"),
 )
 
