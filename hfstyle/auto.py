@@ -138,6 +138,27 @@ def own_style(name: str | os.PathLike) -> bool:
     return os.path.isfile(path) or os.path.isfile(os.path.join(path, STYLE_NAME))
 
 
+def load_own_style(name: str) -> Style | None:
+    """A style on its own: of a path, or the user's own of that name where nothing else is called so. Else None."""
+    if own_style(name):
+        return Style.from_pretrained(name)
+    taken = os.path.exists(os.path.expanduser(name)) or name in (*bundled_models(), *bundled_styles())
+    return Style.load(own_styles()[name]) if name in own_styles() and not taken else None
+
+
+def bank_of(style: Style) -> StyledModel:
+    """The bundled bank with this style alone.
+
+    Raises:
+        WeightsError: It belongs to another one.
+    """
+    bank = bundled_model(BANK, "cpu")
+    for name in bank.styles:
+        bank.remove_style(name)
+    bank.load_style(style)
+    return bank
+
+
 def bundled_painter(name: str, device: Any = None) -> ImageToImageModel | StylePainter:
     """What paints in one of `bundled_styles()`, whatever lies in the working folder. See `load_painter`."""
     model, style = model_of(name)

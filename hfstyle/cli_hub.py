@@ -8,12 +8,15 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
 from hfstyle.arguments import make_folder, printable, refuse_existing, short, writing
 from hfstyle.errors import OptionError
+
+if TYPE_CHECKING:
+    from hfstyle.styles import Style
 
 
 @dataclass
@@ -88,7 +91,8 @@ class Export:
     """Write a model as an ONNX file, which runs without torch: in Python (OnnxGenerator), browsers and phones."""
 
     model: Annotated[Positional[str], arg(metavar="MODEL")]
-    """A bundled model, a folder with a model, or a Hub repository (owner/name)."""
+    """A bundled model, a folder with a model, or a Hub repository (owner/name); or the name or file of a style of your
+    own, which becomes the bank with that style alone."""
     output: Annotated[str | None, arg(aliases=["-o"])] = None
     """The file. None given: MODEL.onnx in the working folder."""
     fp16: bool = False
@@ -105,16 +109,20 @@ class Export:
         if Path(output).suffix != ".onnx":
             raise OptionError(f"cannot write {output}: name it .onnx")
         refuse_existing([output], self.overwrite)
-        from hfstyle.auto import model_class
+        from hfstyle.auto import bank_of, load_own_style, model_class
         from hfstyle.card import read_card
         from hfstyle.export import export
         from hfstyle.repo import CONFIG_NAME, ModelFiles
 
-        files = ModelFiles(self.model)
-        model = model_class(files.config(), files.describe(CONFIG_NAME)).from_files(files, device="cpu")
-        title, data = read_card(files.card() or "")
+        own = load_own_style(self.model)
+        if own is not None:
+            model, title, license = bank_of(own), own.about.get("title", own.name), own.about.get("license")
+        else:
+            files = ModelFiles(self.model)
+            model = model_class(files.config(), files.describe(CONFIG_NAME)).from_files(files, device="cpu")
+            title, data = read_card(files.card() or "")
+            license = data.get("license")
         make_folder(Path(output).parent)
-        license = data.get("license")
         with writing(output):
             difference = export(
                 model, output, fp16=self.fp16, check=self.check, title=title,
@@ -135,8 +143,9 @@ class Push:
     """Share a model on the Hub: one commit with weights, config, card and pictures (after hf auth login)."""
 
     names: Annotated[Positional[list[str]], arg(metavar="[MODEL] REPO")]
-    """A folder with a model or a style, the file of a style, or a bundled model; then the repository (owner/name).
-    With --bundled, the user or organisation in whose name each bundled model gets a repository."""
+    """A folder with a model or a style, the file or name of a style of your own, or a bundled model; then the
+    repository (owner/name). With --bundled, the user or organisation in whose name each bundled model gets a
+    repository."""
     bundled: bool = False
     """Share every bundled model."""
     private: bool = False
@@ -158,7 +167,7 @@ class Push:
 
     def run(self) -> int:
         from hfstyle.assets import ASSETS, bundled_models
-        from hfstyle.auto import own_style
+        from hfstyle.auto import load_own_style
 
         if len(self.names) != (1 if self.bundled else 2):
             wanted = (
@@ -169,8 +178,8 @@ class Push:
             raise OptionError("--private and --public contradict each other")
         if self.bundled:
             pushed = {name: self._push(ASSETS / name, f"{self.names[0]}/{name}") for name in bundled_models()}
-        elif own_style(self.names[0]):
-            pushed = {self.names[0]: self._push_style(*self.names)}
+        elif (own := load_own_style(self.names[0])) is not None:
+            pushed = {self.names[0]: self._push_style(own, self.names[1])}
         else:
             from hfstyle.repo import ModelFiles
 
@@ -199,10 +208,7 @@ class Push:
             create_pr=self.create_pr,
         )
 
-    def _push_style(self, path: str, repo_id: str) -> str:
-        from hfstyle.styles import Style
-
-        style = Style.from_pretrained(path)
+    def _push_style(self, style: "Style", repo_id: str) -> str:
         return style.push_to_hub(
             repo_id,
             private=not self.public,
@@ -317,15 +323,15 @@ def _fields(given: Sequence[str]) -> dict[str, Any]:
 
 def _facts(name: str) -> dict[str, Any]:
     """What `hfstyle info` says of a model."""
-    from hfstyle.auto import model_class, own_style
+    from hfstyle.auto import load_own_style, model_class
     from hfstyle.card import read_card
     from hfstyle.errors import ModelNotFoundError
     from hfstyle.hub import skeleton
     from hfstyle.repo import CONFIG_NAME, VERSION_KEY, ModelFiles
     from hfstyle.styles import Style, StyledModel
 
-    if own_style(name):
-        return _style_facts(Style.from_pretrained(name))
+    if (own := load_own_style(name)) is not None:
+        return _style_facts(own)
     files = ModelFiles(name)
     try:
         config = files.config()
