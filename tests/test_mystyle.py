@@ -171,9 +171,180 @@ def test_the_bank_stays_as_it_was(quick, bank):
 
 def test_it_starts_near_a_style_that_it_knows(bank):
     """Pictures that the bank painted itself are nearest to the style that they were painted in."""
+    painted = [bank.stylize(path, "pirosmani") for path in sorted((ASSETS / "examples").glob("*.jpg"))[:2]]
+    start = StyleLearner(Collection(painted), bank).start
+    assert max(start, key=start.get) == "pirosmani" and start["pirosmani"] > 0.6
+
+
+def test_progress_counts_and_stops_when_told(quick, bank):
+    seen = []
+
+    def follow(progress):
+        seen.append((progress.step, set(progress.losses), progress.seconds_left))
+        assert progress.painter.stylize(stripes(5), max_pixels=4096).size == (200, 200)
+        return progress.step < 2
+
+    style = learn_style(stripes(), bank, seconds=600, on_progress=follow, name="early")
+    assert [step for step, *_ in seen] == [0, 1, 2]
+    assert [terms for _, terms, _ in seen] == [set(), *[{"gram", "content", "total_variation"}] * 2]
+    assert all(500 < left <= 600 for *_, left in seen)
+    assert style.about["recipe"].startswith("2 steps from ")
+
+
+def test_seconds_are_kept(quick, bank):
+    start = time.monotonic()
+    learn_style(stripes(), bank, seconds=4.0)
+    assert time.monotonic() - start < 8
+
+
+def test_it_can_be_gone_on_with(quick, bank):
+    first = learn_style(stripes(), bank, steps=6)
+    more = learn_style(stripes(), bank, steps=1, resume=first)
+    start = learn_style(stripes(), bank, steps=1)
+    assert (more.numbers - first.numbers).abs().mean() < (start.numbers - first.numbers).abs().mean()
+    assert "1 steps from 1.00 my-style" in more.about["recipe"]
+    foreign = dataclasses.replace(first, fingerprint="0" * 64)
+    with pytest.raises(WeightsError, match="another bank"):
+        learn_style(stripes(), bank, steps=1, resume=foreign)
+
+
+def test_a_bank_without_styles_starts_from_the_photo(quick):
+    torch.manual_seed(0)
+    empty = StyleBankGenerator(ngf=4, n_blocks=1)
+    style = learn_style(stripes(), empty, steps=1)
+    assert "from the photo" in style.about["recipe"] and style.fingerprint == empty.fingerprint
+
+
+def test_what_cannot_be_learnt_is_one_line(quick, bank, style):
+    with pytest.raises(OptionError, match="no style can be added"):
+        learn_style(stripes(), style, steps=1)
+    with pytest.raises(OptionError, match="seconds must be above 0"):
+        learn_style(stripes(), bank, seconds=0)
+    with pytest.raises(OptionError, match="content has none"):
+        learn_style(stripes(), bank, steps=1, content=[])
+    with pytest.raises(OptionError, match="have none of"):
+        learn_style(stripes(), bank, steps=1, name="a/b")
+
+
+# ---- the file ----
+def test_the_file_tells_how_it_was_made_and_holds_no_picture(quick, bank, tmp_path):
+    style = learn_style([stripes(0), stripes(1)], bank, steps=1, name="waves")
+    style.save(tmp_path / "waves.safetensors")
+    size = (tmp_path / "waves.safetensors").stat().st_size
+    assert size < 64_000
+    again = Style.load(tmp_path / "waves.safetensors")
+    assert again.about.keys() == {"recipe", "pictures"} and again.preview == style.preview
+    assert again.about["pictures"].startswith("2 pictures, SHA-256 ")
+    assert Image.open(io.BytesIO(again.preview)).width == 192
+    told = learn_style(stripes(), bank, steps=1, learned_from="my own etchings")
+    assert told.about["learned_from"] == "my own etchings" and "my own etchings" in told.card()
+    assert "my own etchings" not in style.card()
+
+
+def test_it_blends_with_bundled_styles(quick, bank, tmp_path, monkeypatch):
+    monkeypatch.setenv("HFSTYLE_HOME", str(tmp_path / "home"))
+    learn_style(stripes(), bank, steps=2, name="waves").save(tmp_path / "waves.safetensors")
+    photo = stripes(7).filter(ImageFilter.GaussianBlur(3))
+    alone = hfstyle.load_painter(str(tmp_path / "waves.safetensors")).stylize(photo)
+    blended = hfstyle.load_painter(f"{tmp_path / 'waves.safetensors'}=.5,monet=.5").stylize(photo)
+    monet = hfstyle.load_painter("monet").stylize(photo)
+    differences = [np.abs(np.asarray(blended, int) - np.asarray(other, int)).mean() for other in (alone, monet)]
+    assert min(differences) > 0.5
+
+
+# ---- on the command line ----
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HFSTYLE_HOME", str(tmp_path / "home"))
+    (tmp_path / "loved").mkdir()
+    for seed in range(2):
+        save_image(stripes(seed), tmp_path / "loved" / f"{seed}.png")
+    save_image(stripes(9, (120, 90)), tmp_path / "photo.jpg")
+    return tmp_path
+
+
+def test_learn_keep_use_rename_and_remove(quick, pictures, capsys):
+    assert main(["learn", "loved", "-o", "waves.safetensors", "--steps", "2", "--preview", "photo.jpg", "--json"]) == 0
+    (done,) = json.loads(capsys.readouterr().out)["styles"]
+    assert done["steps"] == 2 and done["bytes"] < 64_000 and done["first_preview_seconds"] > 0
+    assert Image.open("waves-preview.jpg").size == (120, 90)
+    assert main(["styles", "add", "waves.safetensors"]) == 0
+    assert main(["stylize", "photo.jpg", "--style", "waves"]) == 0
+    assert main(["stylize", "photo.jpg", "-o", "blend.png", "--style", "waves=.5,monet=.5"]) == 0
+    by_file = hfstyle.load_painter("waves.safetensors").stylize("photo.jpg")
+    assert np.array_equal(np.asarray(Image.open("photo-waves.png")), np.asarray(by_file))
+    assert main(["styles", "rename", "waves", "海浪"]) == 0
+    capsys.readouterr()
+    assert main(["styles", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert "海浪" in listed and "2 steps from" in listed and "waves\n" not in listed
+    assert main(["styles", "list", "--json"]) == 0
+    assert [fact["name"] for fact in json.loads(capsys.readouterr().out)] == ["海浪"]
+    assert main(["styles", "remove", "海浪"]) == 0
+    assert main(["stylize", "photo.jpg", "-o", "x.png", "--style", "海浪"]) == 2
+    assert not list(pictures.joinpath("home", "styles").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["learn"], "at least one picture"),
+        (["learn", "nowhere.jpg", "--steps", "1"], "nowhere.jpg"),
+        (["learn", "loved", "-o", "a.png"], "name it .safetensors"),
+        (["learn", "loved", "--name", "a/b"], "have none of"),
+        (["learn", "loved", "--seconds", "-1"], "above 0"),
+        (["learn", "loved", "--public"], "--push"),
+        (["learn", "loved", "--base", "ukiyoe", "--steps", "1"], "no style can be added"),
+        (["styles", "add", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["styles", "remove", "nothing"], "there are: none"),
+        (["styles", "rename", "nothing", "b"], "there are: none"),
+    ],
+)
+def test_bad_commands_are_one_line(pictures, capsys, arguments, said):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert said in error and error.startswith("error: ") and "\n" not in error
+    assert not list(pictures.glob("*.safetensors"))
+
+
+def test_names_are_not_taken_twice(quick, pictures, capsys):
+    assert main(["learn", "loved", "-o", "waves.safetensors", "--steps", "1"]) == 0
+    assert main(["learn", "loved", "-o", "waves.safetensors", "--steps", "1"]) == 2
+    assert main(["styles", "add", "waves.safetensors", "--name", "monet"]) == 2
+    assert "bundled style" in capsys.readouterr().err
+    assert main(["styles", "add", "waves.safetensors"]) == 0
+    assert main(["styles", "add", "waves.safetensors"]) == 2
+    assert main(["styles", "add", "waves.safetensors", "--overwrite"]) == 0
+    assert main(["styles", "add", "waves.safetensors", "--name", "sea"]) == 0
+    assert main(["styles", "rename", "sea", "waves"]) == 2
+    assert main(["styles", "rename", "sea", "../x"]) == 2
+    assert sorted(path.name for path in (pictures / "home" / "styles").iterdir()) == [
+        "sea.safetensors",
+        "waves.safetensors",
+    ]
+
+
+def test_a_style_is_pushed_as_a_private_repository(quick, pictures, hub, monkeypatch, capsys):
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    assert main(["learn", "loved", "-o", "waves.safetensors", "--steps", "1", "--push", "alice/waves"]) == 0
+    repo = hub.repo("alice/waves")
+    assert repo.private
+    assert {"style.safetensors", "README.md", "samples.jpg"} <= set(repo.files("main"))
+    assert "![" in repo.files("main")["README.md"].decode()
+    assert main(["styles", "add", "alice/waves"]) == 0
+
+
+def test_a_style_of_ones_own_is_exported_pushed_and_described_by_its_name(quick, pictures, hub, monkeypatch, capsys):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    assert main(["learn", "loved", "-o", "waves.safetensors", "--steps", "2"]) == 0
+    assert main(["styles", "add", "waves.safetensors"]) == 0
+    assert main(["export", "waves", "--check"]) == 0
+    exported = hfstyle.OnnxGenerator.from_pretrained("waves.onnx")
+    assert exported.styles == ("waves",)
     painted = exported.stylize("photo.jpg", "waves"), hfstyle.load_painter("waves").stylize("photo.jpg")
-    difference = np.abs(np.asarray(painted[0], int) - np.asarray(painted[1], int))
-    assert difference.max() <= 1
+    assert np.abs(np.asarray(painted[0], int) - np.asarray(painted[1], int)).max() <= 1
     assert main(["push", "waves", "alice/waves"]) == 0
     assert hub.repo("alice/waves").private
     capsys.readouterr()
