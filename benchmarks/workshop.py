@@ -1,4 +1,4 @@
-"""What learners in the studio do to each other and to those that paint: `python benchmarks/workshop.py [--seconds 20]`.
+"""What learners in the studio do to each other and to painters: `python benchmarks/workshop.py [--seconds 20]`.
 
 One style is learnt alone, then two at once, each with as much time of work; and an example photo is painted at full
 size (1024x576) as on the page "One style", by nobody else, and while one and two styles are learnt. Prints wall time,

@@ -97,6 +97,27 @@ def test_of_many_pictures_some_are_taken_and_it_is_said():
     assert len(surplus.names) == 10
 
 
+def test_strokes_can_be_wider_than_in_the_pictures():
+    """Strokes twice as wide are those of a picture twice as large, of which half is seen."""
+    picture = stripes(size=(256, 256))
+    wide, large = (
+        Collection([picture], strokes=2).looks[0],
+        Collection([picture.resize((512, 512)).crop((128, 128, 384, 384))]),
+    )
+    plain = Collection([picture]).looks[0]
+    deepest = STYLE_LAYERS[-1]
+    distance = [(look.grams[deepest] - large.looks[0].grams[deepest]).norm() for look in (wide, plain)]
+    assert distance[0] < 0.5 * distance[1]
+    for wrong in (0.4, 2.1, float("nan")):
+        with pytest.raises(OptionError, match="strokes must lie between"):
+            Collection([picture], strokes=wrong)
+
+
+def test_a_long_scroll_costs_no_more_than_its_middle():
+    scroll = Image.new("RGB", (100, 20_000), "white")
+    assert Collection([scroll]).pictures[0].size == (100, 800)
+
+
 def test_the_hash_is_of_the_pictures_alone(tmp_path):
     pictures = [stripes(seed) for seed in range(3)]
     save_image(pictures[0], tmp_path / "a.png")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hfstyle.errors import ImageError
+from hfstyle.errors import HfstyleError, ImageError, OptionError
 from hfstyle.images import save_image
 from hfstyle.studio import mine, workshop
 from hfstyle.studio.mine import curve_svg, findings_html, kept_value, take_back
@@ -197,6 +197,40 @@ def test_the_browser_keeps_style_and_pictures_and_nothing_odd(shop, quick):
     assert torch.equal(again.style.numbers.half(), first.style.numbers.half())
     assert again.bank.stylize(PHOTO, "my-style", max_pixels=10_000)
     assert odd.pictures == [] and odd.style is None
+
+
+def test_a_collection_is_kept_as_a_private_data_set(shop, hub, tmp_path):
+    async def walk():
+        await shop.collect("a", files(2))
+        with pytest.raises(OptionError, match="owner/name"):
+            await shop.keep_on_hub("a", "nothing", "hf_alice")
+        with pytest.raises(OptionError, match="no collection"):
+            hub.add_repo("alice/empty", type="dataset", private=True)
+            await shop.fetch_from_hub("b", "alice/empty", "hf_alice")
+        url = await shop.keep_on_hub("a", "alice/loved", "hf_alice")
+        del shop.desk("a").pictures[0]
+        await shop.keep_on_hub("a", "alice/loved", "hf_alice")
+        assert not await shop.fetch_from_hub("b", "alice/loved", "hf_alice")
+        with pytest.raises(HfstyleError):
+            await shop.fetch_from_hub("c", "alice/loved", "hf_bob")
+        return url
+
+    assert asyncio.run(walk()).endswith("datasets/alice/loved")
+    assert hub.repo("alice/loved", "dataset").private
+    assert [one.name for one in shop.desk("b").pictures] == [f"01 {shop.desk('a').pictures[0].name[:-4]}"]
+    assert not list(shop.desk("b").folder.rglob("blobs")), "the downloads are not kept"
+
+
+def test_a_public_data_set_is_no_place_for_a_collection(shop, hub):
+    hub.add_repo("alice/open", type="dataset")
+
+    async def walk():
+        await shop.collect("a", files(1))
+        with pytest.raises(OptionError, match="is public"):
+            await shop.keep_on_hub("a", "alice/open", "hf_alice")
+
+    asyncio.run(walk())
+    assert "pictures" not in str(hub.repo("alice/open", "dataset").files("main"))
 
 
 def test_a_desk_that_nobody_left_is_cleared_in_time(shop, monkeypatch):

@@ -112,6 +112,20 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
             )
             findings = gr.HTML(visible=HIDDEN, elem_id="findings", **BARE)
             remember = gr.Checkbox(False, label=label("mine.remember"), elem_id="mine-remember")
+            if owner or on_space:
+                with gr.Accordion(label("mine.dataset"), open=False, elem_id="mine-dataset-box"):
+                    if on_space:
+                        gr.LoginButton(size="md")
+                    dataset = gr.Textbox(
+                        label=label("mine.dataset_name"),
+                        placeholder="me/pictures",
+                        max_length=100,
+                        elem_id="mine-dataset",
+                    )
+                    with gr.Row():
+                        keep = gr.Button(label("mine.keep_there"), size="md", min_width=100, elem_id="mine-keep-there")
+                        fetch = gr.Button(label("mine.fetch"), size="md", min_width=100, elem_id="mine-fetch")
+                    dataset_said = gr.HTML(elem_id="mine-dataset-said", **BARE)
             with gr.Accordion(label("mine.photo"), open=False, elem_id="mine-photo-box"):
                 photo = photo_input(height=220, elem_id="mine-photo", elem_classes="photo")
             gr.HTML(both("mine.privacy"), elem_id="mine-privacy", **BARE)
@@ -293,6 +307,12 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
         except Exception as error:
             raise refusal(error, None) from error
 
+    def token_of(oauth: gr.OAuthToken | None, request: gr.Request) -> str | None:
+        """The visitor's, or None for that of this machine."""
+        if oauth is None and not (owner and _from_this_machine(request)):
+            raise StudioError("error.login")
+        return None if oauth is None else oauth.token
+
     async def share_on_hub(
         repo_id: str, everybody: bool, learned_from: str, oauth: gr.OAuthToken | None, request: gr.Request
     ) -> str:
@@ -300,16 +320,29 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
         try:
             if desk.style is None:
                 raise StudioError("error.no_style")
-            if oauth is None and not (owner and _from_this_machine(request)):
-                raise StudioError("error.login")
+            token = token_of(oauth, request)
             about = {**desk.style.about, **({"learned_from": learned_from.strip()} if learned_from.strip() else {})}
             style = dataclasses.replace(desk.style, about=about)
-            token = None if oauth is None else oauth.token
             url = await asyncio.to_thread(style.push_to_hub, repo_id.strip(), private=not everybody, token=token)
         except Exception as error:
             raise refusal(error, None) from error
-        link = f'<a href="{html.escape(url, quote=True)}" target="_blank" rel="noopener">{html.escape(url)}</a>'
-        return f'<p role="status">{both("mine.pushed")} {link}</p>'
+        return said_there(url)
+
+    async def keep_there(repo_id: str, oauth: gr.OAuthToken | None, request: gr.Request) -> str:
+        try:
+            token = token_of(oauth, request)
+            return said_there(await workshop.keep_on_hub(request.session_hash, repo_id.strip(), token))
+        except Exception as error:
+            raise refusal(error, None) from error
+
+    async def fetch_from_there(repo_id: str, oauth: gr.OAuthToken | None, request: gr.Request) -> None:
+        try:
+            token = token_of(oauth, request)
+            wrong = await workshop.fetch_from_hub(request.session_hash, repo_id.strip(), token)
+        except Exception as error:
+            raise refusal(error, None) from error
+        for name_of_file, error in wrong:
+            gr.Warning(error_html(error, name_of_file), duration=12)
 
     def drop(request: gr.Request) -> list[Any]:
         workshop.forget(request.session_hash)
@@ -319,8 +352,6 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
 
     brought = files.upload(bring, files, None, **READ)
     removed = shelf.click(remove, None, view.outputs, **AT_ONCE)
-    for change in (brought.then(show_shelf, None, [*view.outputs, files], **AT_ONCE), removed):
-        change.then(look_over, None, findings, **READ).then(keep_in_browser, remember, remembered, **AT_ONCE)
     remember.input(keep_in_browser, remember, remembered, **AT_ONCE)
     begun = learn.click(begin, None, [learn, stop], **AT_ONCE)
     work = begun.then(run, photo, shown, show_progress="hidden", api_visibility="private", **LEARN)
@@ -344,12 +375,24 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
     )
     name.change(rename, name, save, **AT_ONCE)
     delete.click(drop, None, shown, **AT_ONCE).then(keep_in_browser, remember, remembered, **AT_ONCE)
+    changes = [brought, removed]
     if owner or on_space:
-        push.click(share_on_hub, [repo, public, told], pushed, **READ | {"show_progress": "minimal"})
+        at_the_hub = {**READ, "show_progress": "minimal"}
+        push.click(share_on_hub, [repo, public, told], pushed, **at_the_hub)
+        keep.click(keep_there, dataset, dataset_said, **at_the_hub)
+        changes.append(fetch.click(fetch_from_there, dataset, None, **at_the_hub))
+    for change in changes:
+        shown_there = change.then(show_shelf, None, [*view.outputs, files], **AT_ONCE)
+        shown_there.then(look_over, None, findings, **READ).then(keep_in_browser, remember, remembered, **AT_ONCE)
     demo = gr.context.Context.root_block
     demo.load(restore, remembered, [remember, *view.outputs, *shown], **READ).then(look_over, None, findings, **READ)
     demo.unload(leave_with(workshop))
     return view
+
+
+def said_there(url: str) -> str:
+    link = f'<a href="{html.escape(url, quote=True)}" target="_blank" rel="noopener">{html.escape(url)}</a>'
+    return f'<p role="status">{both("mine.pushed")} {link}</p>'
 
 
 def _from_this_machine(request: gr.Request) -> bool:

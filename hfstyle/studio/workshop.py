@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfstyle.assets import BANK
-from hfstyle.errors import HfstyleError
+from hfstyle.errors import HfstyleError, OptionError
+from hfstyle.repo import one_sentence
 from hfstyle.studio.painter import EXAMPLES, Painter, Sketch, Stopped
 from hfstyle.studio.storage import MAX_AGE
 from hfstyle.studio.text import StudioError
 
 if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
     from hfstyle.styles import Style, StyledModel
     from hfstyle.training.collection import Collection
     from hfstyle.training.mystyle import StyleLearner
@@ -40,6 +43,10 @@ KEPT_SIDE = 512
 PATIENCE = 2.0
 """Seconds after which learning takes a step even while others paint."""
 NAME = "my-style"
+SHELF = "pictures"
+"""The folder of a collection in a data set on the Hub."""
+MOST_FETCHED = 30
+MOST_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -162,6 +169,22 @@ class Workshop:
             left.set()
             work.cancel()
 
+    async def keep_on_hub(self, session: str, repo_id: str, token: str | None) -> str:
+        """Make a private data set what the visitor's collection is. Returns its address.
+
+        Raises:
+            HubError: The Hub refused, or could not be reached.
+            OptionError: The name is none, or that of a public data set.
+        """
+        desk = self.desk(session)
+        if not desk.pictures:
+            raise StudioError("error.no_pictures")
+        return await asyncio.wrap_future(self._looker.submit(self._keep_on_hub, desk, repo_id, token))
+
+    async def fetch_from_hub(self, session: str, repo_id: str, token: str | None) -> list[tuple[str, HfstyleError]]:
+        """Add the pictures of a data set that `keep_on_hub` made. Returns and raises as `collect` and it."""
+        return await asyncio.wrap_future(self._looker.submit(self._fetch_from_hub, self.desk(session), repo_id, token))
+
     def adopt(self, session: str, style: "Style") -> None:
         """Put a style that was learnt before on the desk.
 
@@ -218,6 +241,39 @@ class Workshop:
             desk.collection = Collection([one.file for one in pictures], [one.name for one in pictures])
         return desk.collection
 
+    def _keep_on_hub(self, desk: Desk, repo_id: str, token: str | None) -> str:
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+        api = _hub(repo_id, token)
+        with one_sentence(repo_id):
+            api.create_repo(repo_id, repo_type="dataset", private=True, exist_ok=True)
+            if not api.repo_info(repo_id, repo_type="dataset").private:
+                raise OptionError(f"{repo_id} is public; choose a data set that only you can see")
+            there = _pictures_in(api, repo_id)
+            ours = {f"{SHELF}/{n:02d} {_plain(one.name)}.jpg": one.file for n, one in enumerate(desk.pictures, 1)}
+            commit = api.create_commit(
+                repo_id,
+                [
+                    *(CommitOperationDelete(path) for path in there if path not in ours),
+                    *(CommitOperationAdd(path, file) for path, file in ours.items()),
+                ],
+                commit_message="Keep a collection of pictures",
+                repo_type="dataset",
+            )
+        return str(commit.repo_url)
+
+    def _fetch_from_hub(self, desk: Desk, repo_id: str, token: str | None) -> list[tuple[str, HfstyleError]]:
+        api = _hub(repo_id, token)
+        cache = self.painter.new_folder(desk.folder)  # and not the machine's: they are the visitor's
+        with one_sentence(repo_id):
+            paths = _pictures_in(api, repo_id)[:MOST_FETCHED]
+            files = [api.hf_hub_download(repo_id, path, repo_type="dataset", cache_dir=cache) for path in paths]
+        if not files:
+            raise OptionError(f"{repo_id} has no collection of pictures")
+        wrong = self._collect(desk, [(file, Path(path).stem) for file, path in zip(files, paths, strict=True)])
+        shutil.rmtree(cache, ignore_errors=True)
+        return wrong
+
     def _learn(self, desk: Desk, left: threading.Event, seconds: float, tell: Any) -> None:
         """Called in a thread of its own."""
         import torch
@@ -264,3 +320,31 @@ class Workshop:
         file = self.painter.new_folder(desk.folder) / "preview.jpg"
         learner.shown.stylize(photo, learner.name).convert("RGB").save(file, "JPEG", quality=92)
         return file
+
+
+def _hub(repo_id: str, token: str | None) -> "HfApi":
+    from huggingface_hub import HfApi
+
+    from hfstyle.repo import REPO_ID
+
+    if not REPO_ID.fullmatch(repo_id):
+        raise OptionError(f"a Hub repository is written owner/name, not {repo_id!r:.100}")
+    return HfApi(token=token)
+
+
+def _pictures_in(api: "HfApi", repo_id: str) -> list[str]:
+    """The pictures of a collection, of a size that it has."""
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        tree = list(api.list_repo_tree(repo_id, SHELF, repo_type="dataset"))
+    except EntryNotFoundError:  # nothing was kept yet
+        return []
+    return sorted(one.path for one in tree if one.path.endswith(".jpg") and getattr(one, "size", 0) <= MOST_BYTES)
+
+
+def _plain(name: str) -> str:
+    """A picture's name as part of a path."""
+    return "".join(character if character.isalnum() or character in " -_" else "-" for character in Path(name).stem)[
+        :60
+    ]

@@ -35,6 +35,8 @@ KEPT = round(SIDE * BROADEST)
 """Short side to which pictures are scaled down as they are read."""
 TINY, SMALL = 96, 192
 """Pictures with a shorter side than the first show no strokes, than the second soft ones."""
+LONGEST = 8
+"""Of a scroll longer than so many times its width, the middle is taken."""
 AREA = 5 * SIDE**2
 """Pixels of all pictures together that are looked at: of many pictures, a part of each."""
 
@@ -111,7 +113,7 @@ class Collection:
             except ImageError as error:
                 self._find("unreadable", [name], str(error))
                 continue
-            picture = _without_frame(picture)
+            picture = _middle(_without_frame(picture))
             short = min(picture.size)
             if short < TINY:
                 self._find("tiny", [name], f"{name} is too small to show strokes: {short} pixels on its short side")
@@ -228,6 +230,12 @@ def _without_frame(picture: Image.Image) -> Image.Image:
     cut = margin(picture)
     width, height = picture.size
     return picture.crop((round(cut * width), round(cut * height), round((1 - cut) * width), round((1 - cut) * height)))
+
+
+def _middle(picture: Image.Image) -> Image.Image:
+    width, height = (min(length, LONGEST * min(picture.size)) for length in picture.size)
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    return picture.crop((left, top, left + width, top + height))
 
 
 def _scaled(picture: Image.Image, short_side: int) -> Image.Image:
