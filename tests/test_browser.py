@@ -923,6 +923,17 @@ def test_hearts_collect(open_page, photo):
     assert page.locator("#mine-learn").is_enabled()
 
 
+def test_hearts_collect_one_of_all(open_page, photo):
+    page = open_page()
+    page.locator('nav a[href="#all"]').click()
+    page.set_input_files("#all-photo input[type=file]", photo)
+    page.locator("#wall button:enabled").nth(1).click(timeout=PATIENCE)
+    page.locator("#all-heart").click(timeout=PATIENCE)
+    page.get_by_text("Collected: see My style.").locator("visible=true").wait_for(timeout=PATIENCE)
+    page.locator('nav a[href="#mine"]').click()
+    page.locator(".shelf li").first.wait_for()
+
+
 def test_my_style_in_chinese_on_a_phone(open_page, loved):
     page = open_mine(open_page, locale="zh-CN", **PHONE)
     bring(page, loved[:1])

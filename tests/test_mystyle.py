@@ -76,8 +76,8 @@ def test_a_collection_names_what_is_wrong_with_it(tmp_path):
         ("duplicate", "copy.png"),
     }
     assert all(finding.text.count("\n") == 0 and finding.names[0] in finding.text for finding in collection.findings)
-    assert collection.pictures[0].size == (KEPT, KEPT)
-    rim = np.asarray(collection.pictures[0].resize((400, 400)), int) - np.asarray(photos[3].resize((400, 400)), int)
+    assert collection.pictures[0].size == (400, 400)
+    rim = np.asarray(collection.pictures[0], int) - np.asarray(photos[3].resize((400, 400)), int)
     assert np.abs(rim).mean() < 12, "its frame is cut away"
     assert max(min(picture.size) for picture in collection.pictures) <= KEPT
 

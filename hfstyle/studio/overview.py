@@ -238,7 +238,8 @@ def build(painter: Painter, shelf: Shelf) -> None:
             notice: gr.update(value=size_notice(painting), visible=painting.stylized_size != painting.size or HIDDEN),
         }
 
-    async def collect(work: Sheet | None, style: "Blend | None", request: gr.Request) -> list[Any]:
+    # No name that only type checkers know may be among the hints: Gradio would not find the request.
+    async def collect(work: Sheet | None, style: Any, request: gr.Request) -> list[Any]:
         try:
             sketch = await painter.sketch(work.photo.file, style) if work and style else None
         except Exception as error:
