@@ -210,6 +210,13 @@ def test_every_control_has_a_name(open_page, photo):
     page.get_by_role("button", name="Compare with the photo: Monet").click()
     blend(page, "Monet", "Kuindzhi")
     assert page.evaluate(NAMELESS) == []
+    page.locator('nav a[href="#mine"]').click()
+    bring(page, [photo])
+    assert page.evaluate(NAMELESS) == []
+    page.locator('nav a[href="#imagine"]').click()
+    page.locator("#draw").click()
+    page.locator(".dreams img").nth(11).wait_for(timeout=PATIENCE)
+    assert page.evaluate(NAMELESS) == []
 
 
 NAMELESS = """() => [...document.querySelectorAll("button, input:not([type=file]), a")]
@@ -429,6 +436,10 @@ def test_words_stand_out_from_their_ground(open_page, scheme):
     page.get_by_role("button", name="Paint this photo: Seeding").click()
     page.locator("#wall img").first.wait_for(timeout=PATIENCE)
     assert page.evaluate(CONTRAST) == []
+    for name in ("mine", "imagine"):
+        page.locator(f'nav a[href="#{name}"]').click()
+        page.locator(f"#page-{name}").wait_for()
+        assert page.evaluate(CONTRAST) == []
 
 
 CONTRAST = """() => {
