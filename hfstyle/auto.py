@@ -104,16 +104,16 @@ def load_painter(name: str | os.PathLike, device: Any = None) -> ImageToImageMod
     if os.path.isfile(os.path.join(path, CONFIG_NAME)):
         return _of_one_style(AutoModel.from_pretrained(name, device=device), name)
     if own_style(name):
-        return _paints_in(AutoModel.from_pretrained(BANK, device=device), Style.from_pretrained(name))
+        return paints_in(AutoModel.from_pretrained(BANK, device=device), Style.from_pretrained(name))
     if name in bundled_styles():
         return bundled_painter(name, device)
     if name in own_styles():
-        return _paints_in(AutoModel.from_pretrained(BANK, device=device), Style.load(own_styles()[name]))
+        return paints_in(AutoModel.from_pretrained(BANK, device=device), Style.load(own_styles()[name]))
     if colon or "=" in name:
         model = AutoModel.from_pretrained(bank or BANK, device=device)
         if not isinstance(model, StyledModel):
             raise OptionError(f"{bank} has no styles to choose from; leave out :{style}")
-        return _paints_in(model, Style.load(style)) if os.path.isfile(style) else _blends(model, read_blend(style))
+        return paints_in(model, Style.load(style)) if os.path.isfile(style) else _blends(model, read_blend(style))
     if os.path.basename(name) == name and not os.path.isdir(path) and name not in bundled_models():
         raise ModelNotFoundError(
             f"there is no style named {name!r:.100} (there are: "
@@ -127,7 +127,7 @@ def load_painter(name: str | os.PathLike, device: Any = None) -> ImageToImageMod
             own = Style.from_pretrained(name)
         except ModelNotFoundError:
             raise error from None
-    return _paints_in(AutoModel.from_pretrained(BANK, device=device), own)
+    return paints_in(AutoModel.from_pretrained(BANK, device=device), own)
 
 
 def own_style(name: str | os.PathLike) -> bool:
@@ -152,10 +152,8 @@ def bank_of(style: Style) -> StyledModel:
     Raises:
         WeightsError: It belongs to another one.
     """
-    bank = bundled_model(BANK, "cpu")
-    for name in bank.styles:
-        bank.remove_style(name)
-    bank.load_style(style)
+    bank = paints_in(bundled_model(BANK, "cpu"), style).bank
+    bank.keep_style(style.name)
     return bank
 
 
@@ -215,7 +213,7 @@ def _blends(bank: StyledModel, blend: Blend) -> StylePainter:
     return bank.painter(found)
 
 
-def _paints_in(bank: StyledModel, style: Style) -> StylePainter:
+def paints_in(bank: StyledModel, style: Style) -> StylePainter:
     """What paints in a style from elsewhere that belongs to the bank; it comes before the bank's own of its name."""
     if style.name in bank.styles:
         bank.remove_style(style.name)

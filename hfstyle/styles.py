@@ -351,6 +351,15 @@ class StyledModel(StyledStylizer, ImageToImageModel):
         kept = [row for row in range(len(self.styles)) if row != place_of(name, self.styles)]
         self._set_styles(tuple(self.styles[row] for row in kept), self.numbers.detach()[kept])
 
+    def keep_style(self, name: str) -> None:
+        """Forget all styles but one.
+
+        Raises:
+            OptionError: There is none of that name.
+        """
+        row = place_of(name, self.styles)
+        self._set_styles((name,), self.numbers.detach()[row : row + 1])
+
     def rename_style(self, old: str, new: str) -> None:
         """Give a style another name.
 

@@ -225,7 +225,7 @@ def test_it_can_be_gone_on_with(quick, bank):
     assert (more.numbers - first.numbers).abs().mean() < (start.numbers - first.numbers).abs().mean()
     assert "1 steps from 1.00 my-style" in more.about["recipe"]
     foreign = dataclasses.replace(first, fingerprint="0" * 64)
-    with pytest.raises(WeightsError, match="another bank"):
+    with pytest.raises(WeightsError, match="another network"):
         learn_style(stripes(), bank, steps=1, resume=foreign)
 
 

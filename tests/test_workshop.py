@@ -64,6 +64,21 @@ def test_a_style_is_learnt_and_tried(shop, quick):
     assert desk.style.numbers.abs().sum() > 0 and "my-style" in desk.bank.styles
 
 
+def test_what_is_learnt_are_the_pictures_that_are_there(shop, quick):
+    """Also those that came, or went, after they were looked over last."""
+
+    async def walk():
+        await shop.collect("a", files(1))
+        seen = await shop.look_over("a")
+        assert await shop.look_over("a") is seen, "looked over once"
+        await shop.collect("a", files(3)[1:])
+        del shop.desk("a").pictures[0]
+        await learn(shop, "a", 0.2)
+
+    asyncio.run(walk())
+    assert shop.desk("a").style.about["pictures"].startswith("2 pictures")
+
+
 def test_enough_keeps_what_there_is(shop, quick):
     async def walk():
         await shop.collect("a", files(1))

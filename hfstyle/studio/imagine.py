@@ -62,18 +62,16 @@ def build(painter: Painter, shelf: Shelf) -> None:
     async def dream_alone(first: float | None) -> dict[Any, Any]:
         return await dream(first)
 
-    async def collect(pictures: list[tuple[Path, str]], event: gr.EventData, request: gr.Request) -> list[Any]:
+    async def collect(pictures: list[tuple[Path, str]], event: gr.EventData, request: gr.Request) -> None:
         file, name = pictures[event.index] if 0 <= event.index < len(pictures) else (None, "")
         await shelf.heart(request.session_hash, file, f"{name}.png")
-        return shelf.show(request.session_hash)
 
     busy = {"show_progress_on": grid, "api_visibility": "private", **QUEUE}
     draw.click(dream_alone, seed, [grid, drawn], **busy)
     more.click(lambda first: _seed(first) + 1, seed, seed, **AT_ONCE).then(dream_alone, seed, [grid, drawn], **busy)
     walk.click(dream, [seed, towards], [grid, drawn], **busy)
-    grid.click(
-        collect, drawn, shelf.outputs, show_progress="hidden", api_visibility="private", concurrency_id="reading"
-    )
+    reading = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "reading"}
+    shelf.follow(grid.click(collect, drawn, None, **reading))
 
 
 def _seed(number: float | None) -> int:

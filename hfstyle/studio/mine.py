@@ -8,7 +8,7 @@ import html
 import io
 import math
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.data_classes import FileData
 
-from hfstyle.assets import bank_styles
+from hfstyle.assets import BANK, bank_styles, bundled_styles, model_of
 from hfstyle.errors import HfstyleError, OptionError
 from hfstyle.studio.components import (
     AT_ONCE,
@@ -33,7 +33,7 @@ from hfstyle.studio.components import (
 )
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.text import StudioError, both, error_html, label, style_title
-from hfstyle.studio.workshop import LEARNING, NAME, Desk, Loved, Moment, Workshop
+from hfstyle.studio.workshop import LEARNING, NAME, SAMPLE, Desk, Loved, Moment, Workshop
 
 if TYPE_CHECKING:
     from hfstyle.training.collection import Collection
@@ -58,11 +58,11 @@ _SHELF = """
 
 @dataclass(frozen=True)
 class Shelf:
-    """Where the visitor's pictures are shown, for other pages, which add to them."""
+    """The visitor's pictures, for other pages, which add to them."""
 
     workshop: Workshop
-    outputs: list[Any]
-    """Components that `show` updates."""
+    follow: Callable[[Any], None]
+    """To be called with each event that changes the pictures: what shows them and tells of them follows it."""
 
     async def heart(self, session: str, file: Path | None, name: str) -> None:
         """Collect a picture of another page."""
@@ -75,15 +75,6 @@ class Shelf:
             raise refusal(error, str(file)) from error
         gr.Info(both("hearted"), duration=4)
 
-    def show(self, session: str) -> list[Any]:
-        """The pictures and the buttons that fit, for `outputs`."""
-        desk = self.workshop.desk(session)
-        there = bool(desk.pictures)
-        return [
-            gr.update(value=shelf_value(desk.pictures), visible=there or HIDDEN),
-            gr.update(interactive=there),
-        ]
-
 
 def build(painter: Painter, owner: bool = False) -> Shelf:
     """Add the page to the `gr.Blocks` that is being built.
@@ -95,8 +86,7 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
     on_space = bool(os.environ.get("SPACE_ID") and os.environ.get("OAUTH_CLIENT_ID"))
     workshop = Workshop(painter)
     remembered = gr.BrowserState(None, storage_key="hfstyle-mine", secret="hfstyle")
-    blends = [(style_title(f"bank:{name}"), name) if f"bank:{name}" in _known() else (style_title(name), name)
-              for name in bank_styles()]  # fmt: skip
+    blends = [(style_title(name), model_of(name)[1]) for name in bundled_styles() if model_of(name)[0] == BANK]
     with gr.Row(elem_id="mine"):
         with gr.Column(scale=5, min_width=320, elem_classes="stage"):
             gr.HTML(f"<h2>{both('mine.bring')}</h2><p>{both('mine.bring_hint')}</p>", **STEP)
@@ -174,7 +164,6 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
                         push = gr.Button(label("mine.push"), size="md", elem_id="mine-push")
                         pushed = gr.HTML(elem_id="mine-pushed", **BARE)
 
-    view = Shelf(workshop, [shelf, learn])
     shown = [status, result, learn, stop, download, save]
 
     async def bring(uploads: list[str] | None, request: gr.Request) -> None:
@@ -191,7 +180,10 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
             gr.Warning(error_html(error, name_of_file), duration=12)
 
     def show_shelf(request: gr.Request) -> list[Any]:
-        return [*view.show(request.session_hash), None]
+        """For `shelf` and `learn`."""
+        pictures = workshop.desk(request.session_hash).pictures
+        there = bool(pictures)
+        return [gr.update(value=shelf_value(pictures), visible=there or HIDDEN), gr.update(interactive=there)]
 
     async def look_over(request: gr.Request) -> Any:
         try:
@@ -203,11 +195,10 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
         told = findings_html(collection)
         return gr.update(value=told, visible=bool(told) or HIDDEN)
 
-    def remove(event: gr.EventData, request: gr.Request) -> list[Any]:
+    def remove(event: gr.EventData, request: gr.Request) -> None:
         pictures = workshop.desk(request.session_hash).pictures
         if 0 <= event.index < len(pictures):
             del pictures[event.index]
-        return view.show(request.session_hash)
 
     def keep_in_browser(wanted: bool, request: gr.Request) -> Any:
         return kept_value(workshop.desk(request.session_hash), wanted)
@@ -217,7 +208,7 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
         with contextlib.suppress(HfstyleError):  # kept by an older version: as if there were nothing
             await take_back(workshop, session, kept)
         desk = workshop.desk(session)
-        return [bool(desk.pictures), *view.show(session), *finished(desk)]
+        return [bool(desk.pictures), *finished(desk)]
 
     def finished(desk: Desk) -> list[Any]:
         """What is shown of a desk where nobody learns, for `shown`."""
@@ -273,7 +264,7 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
         if desk.style is None:
             return {result: gr.skip()}
         try:
-            desk.photo = desk.photo or await painter.shrink(_example())
+            desk.photo = desk.photo or await painter.shrink(SAMPLE)
             sketch = await painter.sketch(desk.photo.file, blend(desk, other_style, percent), force / 100)
         except Exception as error:
             raise refusal(error, None) from error
@@ -292,7 +283,7 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
         try:
             style = blend(workshop.desk(request.session_hash), other_style, percent)
             painting = await painter.paint(
-                file or _example(), style, force / 100, False, previews=False, on_progress=progress
+                file or SAMPLE, style, force / 100, False, previews=False, on_progress=progress
             )
         except Exception as error:
             raise refusal(error, file) from error
@@ -351,7 +342,7 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
         return updates
 
     brought = files.upload(bring, files, None, **READ)
-    removed = shelf.click(remove, None, view.outputs, **AT_ONCE)
+    removed = shelf.click(remove, None, None, **AT_ONCE)
     remember.input(keep_in_browser, remember, remembered, **AT_ONCE)
     begun = learn.click(begin, None, [learn, stop], **AT_ONCE)
     work = begun.then(run, photo, shown, show_progress="hidden", api_visibility="private", **LEARN)
@@ -375,19 +366,24 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
     )
     name.change(rename, name, save, **AT_ONCE)
     delete.click(drop, None, shown, **AT_ONCE).then(keep_in_browser, remember, remembered, **AT_ONCE)
-    changes = [brought, removed]
+
+    def follow_up(change: Any) -> None:
+        shown_there = change.then(show_shelf, None, [shelf, learn], **AT_ONCE)
+        shown_there.then(look_over, None, findings, **READ).then(keep_in_browser, remember, remembered, **AT_ONCE)
+
+    changes = [brought.then(lambda: None, None, files, **AT_ONCE), removed]
     if owner or on_space:
         at_the_hub = {**READ, "show_progress": "minimal"}
         push.click(share_on_hub, [repo, public, told], pushed, **at_the_hub)
         keep.click(keep_there, dataset, dataset_said, **at_the_hub)
         changes.append(fetch.click(fetch_from_there, dataset, None, **at_the_hub))
     for change in changes:
-        shown_there = change.then(show_shelf, None, [*view.outputs, files], **AT_ONCE)
-        shown_there.then(look_over, None, findings, **READ).then(keep_in_browser, remember, remembered, **AT_ONCE)
+        follow_up(change)
     demo = gr.context.Context.root_block
-    demo.load(restore, remembered, [remember, *view.outputs, *shown], **READ).then(look_over, None, findings, **READ)
+    restored = demo.load(restore, remembered, [remember, *shown], **READ)
+    restored.then(show_shelf, None, [shelf, learn], **AT_ONCE).then(look_over, None, findings, **READ)
     demo.unload(leave_with(workshop))
-    return view
+    return Shelf(workshop, follow_up)
 
 
 def said_there(url: str) -> str:
@@ -483,21 +479,16 @@ def kept_value(desk: Desk, pictures_too: bool) -> dict[str, Any] | None:
 
 async def take_back(workshop: Workshop, session: str, kept: Any) -> None:
     """Put on a desk what a browser kept, which may be anything."""
-    from hfstyle.styles import Style
+    from hfstyle.training.collection import MOST
 
     if not isinstance(kept, dict):
         return
     pictures = kept.get("pictures")
     if isinstance(pictures, list):
-        good = [(_bytes(data), name) for name, data in (one for one in pictures[:30] if _is_pair(one))]
+        good = [(_bytes(data), name) for name, data in (one for one in pictures[:MOST] if _is_pair(one))]
         await workshop.collect(session, [(data, name) for data, name in good if data])
     if data := _bytes(kept.get("style")):
-        file = workshop.desk(session).folder / "kept.safetensors"
-        file.write_bytes(data)
-        try:
-            workshop.adopt(session, Style.load(file, "the style that this browser kept"))
-        finally:
-            file.unlink()
+        await workshop.adopt(session, data)
 
 
 def _is_pair(one: Any) -> bool:
@@ -520,15 +511,3 @@ def _smaller(file: Path) -> bytes:
         out = io.BytesIO()
         picture.save(out, "JPEG", quality=80)
     return out.getvalue()
-
-
-def _example() -> Path:
-    from hfstyle.studio.painter import EXAMPLES
-
-    return EXAMPLES / "seeding.jpg"
-
-
-def _known() -> set[str]:
-    from hfstyle.assets import bundled_styles
-
-    return set(bundled_styles())

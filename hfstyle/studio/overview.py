@@ -239,14 +239,13 @@ def build(painter: Painter, shelf: Shelf) -> None:
         }
 
     # No name that only type checkers know may be among the hints: Gradio would not find the request.
-    async def collect(work: Sheet | None, style: Any, request: gr.Request) -> list[Any]:
+    async def collect(work: Sheet | None, style: Any, request: gr.Request) -> None:
         try:
             sketch = await painter.sketch(work.photo.file, style) if work and style else None
         except Exception as error:
             raise refusal(error, str(work.photo.file)) from error
         name = style if isinstance(style, str) else "+".join(style or ())
         await shelf.heart(request.session_hash, sketch and sketch.file, f"{name}.jpg")
-        return shelf.show(request.session_hash)
 
     reading = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "reading"}
     painting = {"show_progress": "hidden", "api_visibility": "private", **QUEUE}
@@ -260,7 +259,7 @@ def build(painter: Painter, shelf: Shelf) -> None:
     for work in works:
         work.failure(halt, sheet, shown, **AT_ONCE)
     compared = paintings.click(compare, sheet, [result, viewed, *finishing], **AT_ONCE)
-    heart.click(collect, [sheet, viewed], shelf.outputs, **painting)
+    shelf.follow(heart.click(collect, [sheet, viewed], None, **painting))
     compared.then(None, js=scroll_to("all-comparison"), api_visibility="private")
     telling = compared.then(tell, [sheet, viewed], told, **reading)
     chosen.input(choose, chosen, [chosen, *weights], **AT_ONCE)

@@ -118,10 +118,9 @@ def build(painter: Painter, shelf: Shelf) -> None:
             painted: None,
         }
 
-    async def collect(shown: tuple[str, Path, Path] | None, request: gr.Request) -> list[Any]:
+    async def collect(shown: tuple[str, Path, Path] | None, request: gr.Request) -> None:
         style_name, _, painting = shown or ("", None, None)
         await shelf.heart(request.session_hash, painting, f"{style_name}.jpg")
-        return shelf.show(request.session_hash)
 
     def show_example(event: gr.EventData) -> dict[Any, Any]:
         return show_photo(examples[event.index][0])
@@ -151,7 +150,7 @@ def build(painter: Painter, shelf: Shelf) -> None:
         paint_after(strip.click(show_example, None, outputs, **AT_ONCE).then),
     ]
     stop.click(idle, None, [paint, stop], cancels=work, **AT_ONCE)
-    heart.click(collect, painted, shelf.outputs, **reading)
+    shelf.follow(heart.click(collect, painted, None, **reading))
     another.click(None, cancels=telling).then(lambda: show_photo(None), None, outputs, **AT_ONCE)
 
 

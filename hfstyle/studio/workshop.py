@@ -5,7 +5,6 @@ torch is imported when the first picture is looked at, as in `painter`.
 
 import asyncio
 import contextlib
-import logging
 import shutil
 import threading
 import time
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hfstyle.assets import BANK
 from hfstyle.errors import HfstyleError, OptionError
-from hfstyle.repo import one_sentence
+from hfstyle.repo import STYLE_NAME, one_sentence
 from hfstyle.studio.painter import EXAMPLES, Painter, Sketch, Stopped
 from hfstyle.studio.storage import MAX_AGE
 from hfstyle.studio.text import StudioError
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from hfstyle.training.collection import Collection
     from hfstyle.training.mystyle import StyleLearner
 
-logger = logging.getLogger(__name__)
-
 LEARNING = 2
 """Visitors whose styles are learnt at once, turn by turn; further ones wait."""
 SECONDS = 60.0
@@ -38,14 +35,13 @@ SECONDS = 60.0
 PREVIEW_EVERY = 4.0
 """Seconds of work between two previews."""
 PREVIEW_SIDE = 384
-KEPT_SIDE = 512
-"""Short side, in pixels, of the copies of pictures that are kept."""
 PATIENCE = 2.0
 """Seconds after which learning takes a step even while others paint."""
 NAME = "my-style"
+SAMPLE = EXAMPLES / "seeding.jpg"
+"""What a style is tried on where the visitor has no photo."""
 SHELF = "pictures"
 """The folder of a collection in a data set on the Hub."""
-MOST_FETCHED = 30
 MOST_BYTES = 4 * 2**20
 
 
@@ -55,7 +51,7 @@ class Loved:
 
     name: str
     file: Path
-    """A copy as JPEG, at most `KEPT_SIDE` pixels on the short side."""
+    """A copy as JPEG, no larger than learning needs."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +75,8 @@ class Desk:
 
     folder: Path
     pictures: list[Loved] = field(default_factory=list)
-    collection: "Collection | None" = None
-    """Of the pictures as they were looked over last."""
+    looked: "tuple[list[Loved], Collection] | None" = None
+    """The pictures as they were looked over last, and what was found."""
     photo: Sketch | None = None
     """What the style is tried on."""
     style: "Style | None" = None
@@ -147,7 +143,7 @@ class Workshop:
         desk = self.desk(session)
         if not desk.pictures:
             raise StudioError("error.no_pictures")
-        desk.photo = await self.painter.shrink(photo or EXAMPLES / "seeding.jpg")
+        desk.photo = await self.painter.shrink(photo or SAMPLE)
         desk.enough.clear()
         moments: asyncio.Queue[Moment | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
@@ -185,20 +181,13 @@ class Workshop:
         """Add the pictures of a data set that `keep_on_hub` made. Returns and raises as `collect` and it."""
         return await asyncio.wrap_future(self._looker.submit(self._fetch_from_hub, self.desk(session), repo_id, token))
 
-    def adopt(self, session: str, style: "Style") -> None:
-        """Put a style that was learnt before on the desk.
+    async def adopt(self, session: str, file: bytes) -> None:
+        """Put a style that was learnt before on the desk, from the bytes of its file.
 
         Raises:
-            WeightsError: It belongs to another bank.
+            WeightsError: It is none, or belongs to another bank.
         """
-        from hfstyle.auto import bundled_model
-
-        bank = bundled_model(BANK)
-        if style.name in bank.styles:
-            bank.remove_style(style.name)
-        bank.load_style(style)
-        desk = self.desk(session)
-        desk.bank, desk.style = bank, style
+        await asyncio.wrap_future(self._looker.submit(self._adopt, self.desk(session), file))
 
     def forget(self, session: str) -> None:
         """Take the style from the desk."""
@@ -206,10 +195,8 @@ class Workshop:
         desk.bank = desk.style = None
 
     def _collect(self, desk: Desk, files: Sequence[tuple[str | Path | bytes, str]]) -> list[tuple[str, HfstyleError]]:
-        from PIL import Image
-
         from hfstyle.images import read_image, split_alpha
-        from hfstyle.training.collection import MOST
+        from hfstyle.training.collection import KEPT, MOST, scaled
 
         wrong: list[tuple[str, HfstyleError]] = []
         for source, name in files:
@@ -221,10 +208,7 @@ class Workshop:
             except HfstyleError as error:
                 wrong.append((name, error))
                 continue
-            scale = KEPT_SIDE / min(picture.size)
-            if scale < 1:
-                size = round(picture.width * scale), round(picture.height * scale)
-                picture = picture.resize(size, Image.Resampling.LANCZOS)
+            picture = scaled(picture, min(KEPT, *picture.size))
             if desk.left.is_set():
                 break
             file = self.painter.new_folder(desk.folder) / "picture.jpg"
@@ -236,10 +220,20 @@ class Workshop:
         from hfstyle.training.collection import Collection
 
         pictures = list(desk.pictures)
-        desk.collection = None
-        if pictures:
-            desk.collection = Collection([one.file for one in pictures], [one.name for one in pictures])
-        return desk.collection
+        if not pictures:
+            return None
+        if desk.looked is None or desk.looked[0] != pictures:
+            desk.looked = pictures, Collection([one.file for one in pictures], [one.name for one in pictures])
+        return desk.looked[1]
+
+    def _adopt(self, desk: Desk, file: bytes) -> None:
+        from hfstyle.auto import bundled_model, paints_in
+        from hfstyle.styles import Style
+
+        path = self.painter.new_folder(desk.folder) / STYLE_NAME
+        path.write_bytes(file)
+        style = Style.load(path, "the style that was kept")
+        desk.bank, desk.style = paints_in(bundled_model(BANK), style).bank, style
 
     def _keep_on_hub(self, desk: Desk, repo_id: str, token: str | None) -> str:
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
@@ -263,10 +257,12 @@ class Workshop:
         return str(commit.repo_url)
 
     def _fetch_from_hub(self, desk: Desk, repo_id: str, token: str | None) -> list[tuple[str, HfstyleError]]:
+        from hfstyle.training.collection import MOST
+
         api = _hub(repo_id, token)
         cache = self.painter.new_folder(desk.folder)  # and not the machine's: they are the visitor's
         with one_sentence(repo_id):
-            paths = _pictures_in(api, repo_id)[:MOST_FETCHED]
+            paths = _pictures_in(api, repo_id)[:MOST]
             files = [api.hf_hub_download(repo_id, path, repo_type="dataset", cache_dir=cache) for path in paths]
         if not files:
             raise OptionError(f"{repo_id} has no collection of pictures")
@@ -276,8 +272,6 @@ class Workshop:
 
     def _learn(self, desk: Desk, left: threading.Event, seconds: float, tell: Any) -> None:
         """Called in a thread of its own."""
-        import torch
-
         from hfstyle.images import read_image
         from hfstyle.training.mystyle import StyleLearner
 
@@ -286,10 +280,10 @@ class Workshop:
                 raise Stopped
 
         check()
-        collection = desk.collection or self._look_over(desk)
+        collection = self._look_over(desk)
         photo = read_image(desk.photo.file)
         photo.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-        with self._turn, torch.random.fork_rng(devices=[]):
+        with self._turn:
             learner = StyleLearner(collection, name=NAME)
         worked, shown, curve = 0.0, -PREVIEW_EVERY, []
         while True:

@@ -121,7 +121,7 @@ class Collection:
             if short < SMALL:
                 self._find("small", [name], f"{name} is small, so its strokes come out soft: {short} pixels")
             self.names.append(name)
-            self.pictures.append(_scaled(picture, min(KEPT, short)))
+            self.pictures.append(scaled(picture, min(KEPT, short)))
         self._leave_out_duplicates()
         if not self.pictures:
             why = f": {self.findings[0].text}" if self.findings else ""
@@ -180,7 +180,7 @@ class Collection:
 @torch.inference_mode()
 def look(network: VGG16Features, picture: Image.Image, side: int, area: int) -> Look:
     """What a network with `STYLE_LAYERS` sees in a picture of `side` pixels, or in its middle of `area` pixels."""
-    picture = _scaled(picture, side)
+    picture = scaled(picture, side)
     short = min(*picture.size, round(area**0.5))
     width, height = (min(length, area // short) for length in picture.size)
     left, top = (picture.width - width) // 2, (picture.height - height) // 2
@@ -238,7 +238,8 @@ def _middle(picture: Image.Image) -> Image.Image:
     return picture.crop((left, top, left + width, top + height))
 
 
-def _scaled(picture: Image.Image, short_side: int) -> Image.Image:
+def scaled(picture: Image.Image, short_side: int) -> Image.Image:
+    """The picture with so many pixels on its short side."""
     scale = short_side / min(picture.size)
     size = max(round(picture.width * scale), short_side), max(round(picture.height * scale), short_side)
     return picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)

@@ -23,7 +23,7 @@ from hfstyle.auto import AutoModel
 from hfstyle.card import Card, class_tag, model_code
 from hfstyle.data.augment import Augmentation
 from hfstyle.discriminators import PatchGANDiscriminator
-from hfstyle.errors import OptionError, WeightsError
+from hfstyle.errors import OptionError
 from hfstyle.features import CONTENT_LAYER, STYLE_LAYERS, VGG16Features
 from hfstyle.images import ImageSource, list_images, read_image, split_alpha
 from hfstyle.losses import content_loss, gram_loss, gram_matrix, total_variation
@@ -123,41 +123,14 @@ def learn_style(
         WeightsError: `resume` belongs to another bank.
         ModelNotFoundError, ConfigError, HubError: See `PreTrainedModel.from_pretrained`.
     """
-    started = _begin_clock(seconds, steps)
+    if not seconds > 0 or (steps is not None and steps < 1):
+        raise OptionError(f"seconds must be above 0 and steps at least 1, not {seconds} and {steps}")
+    started = time.monotonic()
     learner = StyleLearner(
         _collected(images, strokes), base, content, name=name, seed=seed, resume=resume, device=device
     )
     learner.run(started, seconds - FINISH, steps, on_progress)
     return learner.style(learned_from)
-
-
-def learn_model(
-    images: Collection | ImageSource | Sequence[ImageSource],
-    base: str | os.PathLike | StyledModel = BANK,
-    content: Sequence[ImageSource] | None = None,
-    seconds: float = 600.0,
-    on_progress: Callable[[Progress], bool | None] | None = None,
-    *,
-    steps: int | None = None,
-    name: str = DEFAULT_NAME,
-    strokes: float = 1.0,
-    seed: int = 0,
-    resume: Style | None = None,
-    device: Any = None,
-) -> StyledModel:
-    """Learn a style thoroughly: beside its numbers a network of its own, adapted from the bank's.
-
-    From `ENOUGH` pictures on, a PatchGAN (Isola et al. 2017, arXiv:1611.07004) also learns to tell them from paintings
-    of photos, which have to pass for them. The result is a whole model with this style alone.
-
-    For arguments and errors see `learn_style`.
-    """
-    started = _begin_clock(seconds, steps)
-    learner = StyleLearner(
-        _collected(images, strokes), base, content, name=name, seed=seed, resume=resume, device=device, thorough=True
-    )
-    learner.run(started, seconds, steps, on_progress)
-    return learner.model()
 
 
 class StyleLearner:
@@ -166,7 +139,9 @@ class StyleLearner:
     Args:
         collection: The pictures.
         base, content, name, seed, resume, device: See `learn_style`.
-        thorough: Adapt also the shared weights, see `learn_model`.
+        thorough: Adapt also the shared weights, so that a whole network is this style's own (see `model`). From
+            `ENOUGH` pictures on, a PatchGAN (Isola et al. 2017, arXiv:1611.07004) learns to tell them from paintings
+            of photos, which have to pass for them.
 
     Attributes:
         step_count: Steps taken.
@@ -192,7 +167,7 @@ class StyleLearner:
             raise OptionError(f"a {type(bank).__name__} is no bank of styles, so no style can be added to it")
         self.bank = bank.float().eval().requires_grad_(False)
         self.base = None if given else str(base)
-        self.collection, self.name, self.seed, self.resume, self.thorough = collection, name, seed, resume, thorough
+        self.collection, self.name, self.seed = collection, name, seed
         self.network = VGG16Features(LAYERS).to(bank.device)
         grams = [look.grams for look in collection.looks]
         self.target = {layer: torch.stack([one[layer] for one in grams]).mean(0).to(bank.device) for layer in LAYERS}
@@ -200,10 +175,13 @@ class StyleLearner:
         self.kept: dict[int, torch.Tensor] = {}  # what VGG16 sees in each crop
         self.step_count = 0
         self.losses: dict[str, float] = {}
-        self.start, numbers = self._begin()
+        self.start = self._nearest() if resume is None else {resume.name: 1.0}
+        if resume is None:
+            numbers = bank.numbers_of(self.start) if self.start else torch.zeros(bank.n_numbers)
+            resume = Style(name, numbers, bank.fingerprint)
         if name in bank.styles:
             bank.remove_style(name)
-        bank.add_style(name, numbers)
+        bank.load_style(resume, name)
         self.numbers = bank.numbers.detach()[-1].clone().requires_grad_(True)
         weights = [weight for key, weight in bank.named_parameters() if key not in ("numbers", "origin")]
         self.learnt = [self.numbers, *(weight.requires_grad_(True) for weight in weights if thorough)]
@@ -298,9 +276,7 @@ class StyleLearner:
     def model(self) -> StyledModel:
         """A bank with the style as it is now, and no other: of a thorough training the others would be out of tune."""
         model = copy.deepcopy(self.shown)
-        for name in model.styles:
-            if name != self.name:
-                model.remove_style(name)
+        model.keep_style(self.name)
         return model.requires_grad_(True)
 
     def card(self, learned_from: str | None = None) -> str:
@@ -325,17 +301,6 @@ class StyleLearner:
         time_round, place = divmod(self.step_count, len(self.crops))
         return int(np.random.default_rng((self.seed, 1, time_round)).permutation(len(self.crops))[place])
 
-    def _begin(self) -> tuple[dict[str, float], torch.Tensor]:
-        """What to start from, and its numbers."""
-        if self.resume is None:
-            start = self._nearest()
-            return start, self.bank.numbers_of(start) if start else torch.zeros(self.bank.n_numbers)
-        if self.resume.fingerprint != self.bank.fingerprint or len(self.resume.numbers) != self.bank.n_numbers:
-            raise WeightsError(
-                f"the style {self.resume.name} belongs to another bank, so this one cannot go on from it"
-            )
-        return {self.resume.name: 1.0}, self.resume.numbers
-
     @torch.no_grad()
     def _nearest(self) -> dict[str, float]:
         """The blend of the bank's styles whose pictures have the nearest Gram matrices, or one of them where that
@@ -354,12 +319,6 @@ class StyleLearner:
         photos = torch.cat([crop[..., :side, :side] for crop in self.crops[:count]])
         features = self.network(self.bank(photos, self.bank.numbers_of(blend)[None]))
         return {layer: gram_matrix(value).mean(0) for layer, value in features.items()}
-
-
-def _begin_clock(seconds: float, steps: int | None) -> float:
-    if not seconds > 0 or (steps is not None and steps < 1):
-        raise OptionError(f"seconds must be above 0 and steps at least 1, not {seconds} and {steps}")
-    return time.monotonic()
 
 
 class _Judge:
