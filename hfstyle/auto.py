@@ -24,7 +24,7 @@ from hfstyle.image_to_image import ImageToImageModel
 from hfstyle.library import own_styles
 from hfstyle.repo import CONFIG_NAME, STYLE_NAME, ModelFiles
 from hfstyle.styles import Style, StyledModel, StylePainter
-from hfstyle.stylize import Blend
+from hfstyle.stylize import Blend, read_blend
 
 MODEL_CLASSES: dict[str, type[PreTrainedModel]] = {
     cls.__name__: cls
@@ -80,7 +80,9 @@ def model_class(config: dict[str, Any], where: str) -> type[PreTrainedModel]:
     return MODEL_CLASSES[name]
 
 
-def load_painter(name: str | os.PathLike, device: Any = None) -> ImageToImageModel | StylePainter:
+def load_painter(
+    name: str | os.PathLike, device: Any = None, token: str | bool | None = None
+) -> ImageToImageModel | StylePainter:
     """What paints in a style: it has a method `stylize(photo, strength, preserve_color, max_pixels)` and a `device`.
 
     Args:
@@ -91,7 +93,7 @@ def load_painter(name: str | os.PathLike, device: Any = None) -> ImageToImageMod
             the bank's style there may be a blend, `"ukiyoe=.6,monet=.4"` or `"bank:ukiyoe=.6,monet=.4"`, or after the
             colon the file of a style that belongs to that bank. In a blend, files of styles and the user's own styles
             may stand beside the bank's.
-        device: See `PreTrainedModel.from_pretrained`.
+        device, token: See `PreTrainedModel.from_pretrained`.
 
     Raises:
         ModelNotFoundError: There is no such style.
@@ -102,7 +104,7 @@ def load_painter(name: str | os.PathLike, device: Any = None) -> ImageToImageMod
     path = os.path.expanduser(name)
     bank, colon, style = name.rpartition(":")
     if os.path.isfile(os.path.join(path, CONFIG_NAME)):
-        return _of_one_style(AutoModel.from_pretrained(name, device=device), name)
+        return _of_one_style(AutoModel.from_pretrained(name, device=device, token=token), name)
     if own_style(name):
         return paints_in(AutoModel.from_pretrained(BANK, device=device), Style.from_pretrained(name))
     if name in bundled_styles():
@@ -110,7 +112,7 @@ def load_painter(name: str | os.PathLike, device: Any = None) -> ImageToImageMod
     if name in own_styles():
         return paints_in(AutoModel.from_pretrained(BANK, device=device), Style.load(own_styles()[name]))
     if colon or "=" in name:
-        model = AutoModel.from_pretrained(bank or BANK, device=device)
+        model = AutoModel.from_pretrained(bank or BANK, device=device, token=token)
         if not isinstance(model, StyledModel):
             raise OptionError(f"{bank} has no styles to choose from; leave out :{style}")
         return paints_in(model, Style.load(style)) if os.path.isfile(style) else _blends(model, read_blend(style))
@@ -121,10 +123,10 @@ def load_painter(name: str | os.PathLike, device: Any = None) -> ImageToImageMod
             "the Hub is written owner/name"
         )
     try:
-        return _of_one_style(AutoModel.from_pretrained(name, device=device), name)
+        return _of_one_style(AutoModel.from_pretrained(name, device=device, token=token), name)
     except ModelNotFoundError as error:
         try:
-            own = Style.from_pretrained(name)
+            own = Style.from_pretrained(name, token=token)
         except ModelNotFoundError:
             raise error from None
     return paints_in(AutoModel.from_pretrained(BANK, device=device), own)
@@ -167,24 +169,6 @@ def bundled_painter(name: str, device: Any = None) -> ImageToImageModel | StyleP
 def bundled_model(name: str, device: Any = None) -> PreTrainedModel:
     """One of `bundled_models()`, whatever lies in the working folder."""
     return AutoModel.from_pretrained(ASSETS / name, device=device)
-
-
-def read_blend(text: str) -> Blend:
-    """A style or a blend as it is written in a command: `monet`, `ukiyoe=.6,monet=.4`.
-
-    Raises:
-        OptionError: It is not written so.
-    """
-    if "=" not in text:
-        return text
-    parts = [part.rpartition("=") for part in text.split(",")]
-    try:
-        blend = {name.strip(): float(weight) for name, _, weight in parts}
-    except ValueError:
-        blend = {}
-    if len(blend) < len(parts):
-        raise OptionError(f"a blend is written ukiyoe=.6,monet=.4, each style once, not {text!r:.100}")
-    return blend
 
 
 def _of_one_style(model: PreTrainedModel, name: str) -> ImageToImageModel:

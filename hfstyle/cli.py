@@ -30,6 +30,7 @@ from hfstyle.arguments import (
 )
 from hfstyle.cli_hub import Convert, Export, Info, Pull, Push, ShowCard
 from hfstyle.cli_styles import Learn, Styles
+from hfstyle.cli_votes import Votes
 from hfstyle.errors import HfstyleError, ImageError, OptionError
 
 
@@ -175,8 +176,9 @@ class Sheet:
     def _painters(self) -> dict[str, Callable[[], Any]]:
         """The styles, each with what loads it."""
         from hfstyle.assets import bundled_models, bundled_styles
-        from hfstyle.auto import AutoModel, load_painter, read_blend
+        from hfstyle.auto import AutoModel, load_painter
         from hfstyle.styles import StyledModel
+        from hfstyle.stylize import read_blend
 
         device = find_device(self.device)
         if self.bank is None:
@@ -516,6 +518,7 @@ COMMANDS = {
     "sheet": Sheet,
     "learn": Learn,
     "styles": Styles,
+    "votes": Votes,
     "imagine": Imagine,
     "evaluate": Evaluate,
     "profile": ShowProfile,

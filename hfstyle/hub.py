@@ -422,7 +422,9 @@ class _NoFirstValues(TorchFunctionMode):
 
 def default_device() -> torch.device:
     """The device that accelerate chooses: CUDA, MPS or another accelerator where there is one, else the CPU."""
-    if not torch.accelerator.is_available():  # without the half second that accelerate takes to say so
+    # On ZeroGPU a GPU is there only within the calls that ask for one, though torch says that it is there always.
+    on_zero = bool(os.environ.get("SPACES_ZERO_GPU"))
+    if on_zero or not torch.accelerator.is_available():  # without the half second that accelerate takes to say so
         return torch.device("cpu")
     from accelerate import PartialState
 

@@ -15,9 +15,14 @@ from hfstyle.styles import Style
 ENDING = ".safetensors"
 
 
+def home() -> Path:
+    """Where what is the user's own is kept on this machine; it need not be there."""
+    return Path(os.environ.get("HFSTYLE_HOME") or Path.home() / ".hfstyle")
+
+
 def library() -> Path:
-    """The folder, which need not be there."""
-    return Path(os.environ.get("HFSTYLE_HOME") or Path.home() / ".hfstyle") / "styles"
+    """The folder of styles, which need not be there."""
+    return home() / "styles"
 
 
 def own_styles() -> dict[str, Path]:

@@ -14,6 +14,24 @@ Blend = str | Mapping[str, float]
 """A style's name, or several with their weights: `{"ukiyoe": 0.6, "monet": 0.4}`."""
 
 
+def read_blend(text: str) -> Blend:
+    """A style or a blend as it is written in a command: `monet`, `ukiyoe=.6,monet=.4`.
+
+    Raises:
+        OptionError: It is not written so.
+    """
+    if "=" not in text:
+        return text
+    parts = [part.rpartition("=") for part in text.split(",")]
+    try:
+        blend = {name.strip(): float(weight) for name, _, weight in parts}
+    except ValueError:
+        blend = {}
+    if len(blend) < len(parts):
+        raise OptionError(f"a blend is written ukiyoe=.6,monet=.4, each style once, not {text!r:.100}")
+    return blend
+
+
 class Stylizer:
     """What paints photos. A subclass says in `_paint_pixels` how."""
 

@@ -15,6 +15,7 @@ for _name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HUB_CAC
 os.environ.update(
     HF_ENDPOINT=_HUB.url,
     HF_HOME=_HF_HOME,
+    HFSTYLE_HOME=os.path.join(_HF_HOME, "own"),
     HF_HUB_DISABLE_XET="1",
     HF_HUB_DISABLE_TELEMETRY="1",
     GRADIO_ANALYTICS_ENABLED="False",

@@ -9,9 +9,10 @@ from test_images import gradient
 from test_stylebank import tiny
 
 from hfstyle import AutoModel, CycleGANGenerator, DCGANGenerator, PatchGANDiscriminator, bundled_styles, load_painter
-from hfstyle.auto import bundled_painter, read_blend
+from hfstyle.auto import bundled_painter
 from hfstyle.errors import HfstyleError, ModelNotFoundError, OptionError, WeightsError
 from hfstyle.repo import STYLE_NAME
+from hfstyle.stylize import read_blend
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the client's own, on uploads
 

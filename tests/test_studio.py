@@ -81,7 +81,7 @@ def running_studio(folder: Path) -> Iterator[Studio]:
     finally:
         process.terminate()
         process.wait(60)
-    assert not list(folder.glob("hfstyle-studio-*")), "photos outlived the server"
+    assert list(folder.iterdir()) == [log], "photos outlived the server"
 
 
 @pytest.fixture(scope="module")
@@ -242,15 +242,6 @@ def test_only_the_next_painting_is_marked(tmp_path):
 
 
 # The endpoint
-
-
-def test_only_the_documented_endpoint_is_public(client):
-    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert list(endpoints) == ["/stylize"]
-    parameters = endpoints["/stylize"]["parameters"]
-    defaults = {parameter["parameter_name"]: parameter["parameter_default"] for parameter in parameters}
-    assert defaults == {"photo": None, "style": default_style(), "strength": 1.0, "preserve_color": False}
-    assert "painting of the same size" in endpoints["/stylize"]["description"]
 
 
 @pytest.mark.parametrize("options", [{}, {"strength": 0.4}, {"preserve_color": True}])

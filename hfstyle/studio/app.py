@@ -7,17 +7,19 @@ import threading
 import time
 
 import gradio as gr
+import gradio.mcp
 
 from hfstyle.assets import IMAGINE, bundled_models
 from hfstyle.errors import HfstyleError
-from hfstyle.studio import imagine, mine, overview, stylise
+from hfstyle.evaluation.votes import VoteStore
+from hfstyle.studio import api, compare, imagine, mine, overview, stylise
 from hfstyle.studio.components import header
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.storage import CHECK_EVERY, MAX_AGE, claim_folder, keep_clean
 from hfstyle.studio.text import CATALOGUE, i18n
 from hfstyle.studio.theme import STYLE_SHEET, theme
 
-PAGES = ("one", "all", "mine", "imagine")
+PAGES = ("one", "all", "mine", "imagine", "compare")
 """Their names in the address, the first page first; studio.css shows one of them."""
 
 MAX_UPLOAD_BYTES = 50 * 2**20
@@ -26,14 +28,16 @@ MAX_WAITING = 20
 """Visitors in the queue; the next one is asked to come back later."""
 
 
-def build_app(painter: Painter | None = None, owner: bool = False) -> gr.Blocks:
+def build_app(painter: Painter | None = None, owner: bool = False, votes: VoteStore | None = None) -> gr.Blocks:
     """All pages, ready for `launch`.
 
     Args:
         painter: What paints; one of its own, in a new folder for uploads, where none is given.
         owner: See `mine.build`.
+        votes: Where votes are kept; in the folder for uploads, and so for a moment only, where not given.
     """
     painter = painter or Painter(claim_folder())
+    votes = votes or VoteStore(painter.folder / "votes")
     with gr.Blocks(
         title=CATALOGUE["title"]["en"], analytics_enabled=False, delete_cache=(CHECK_EVERY, MAX_AGE)
     ) as demo:
@@ -41,13 +45,15 @@ def build_app(painter: Painter | None = None, owner: bool = False) -> gr.Blocks:
         with gr.Column(elem_id="page-mine"):  # first, since the others have hearts, which add to it
             shelf = mine.build(painter, owner)
         with gr.Column(elem_id="page-one"):
-            stylise.build(painter, shelf)
+            stylise.build(painter, shelf, owner)
         with gr.Column(elem_id="page-all"):
             overview.build(painter, shelf)
         if IMAGINE in bundled_models():
             with gr.Column(elem_id="page-imagine"):
                 imagine.build(painter, shelf)
-        stylise.add_endpoint(painter)
+        with gr.Column(elem_id="page-compare"):
+            compare.build(painter, shelf.workshop, votes, owner)
+        api.build(painter, shelf.workshop)
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
 
 
@@ -70,10 +76,13 @@ def launch(
         HfstyleError: The port is not free.
     """
     folder = claim_folder()
+    gradio.mcp.DEFAULT_TEMP_DIR = str(folder)  # for pictures sent as data; read from the environment on import
     keep_clean(folder)
     painter = Painter(folder)
     where = host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
-    demo = build_app(painter, owner=where in ("127.0.0.1", "localhost", "::1") and not share)
+    owner = where in ("127.0.0.1", "localhost", "::1") and not share
+    votes = compare.open_votes()
+    demo = build_app(painter, owner, votes)
     try:
         demo.launch(
             server_name=host,
@@ -89,7 +98,7 @@ def launch(
             # Gradio would keep every visitor's photos and paintings in their browser, on shared machines too.
             run_history=False,
             ssr_mode=False,
-            mcp_server=False,
+            mcp_server=True,
             quiet=True,
             enable_monitoring=False,
             pwa=False,
@@ -100,11 +109,11 @@ def launch(
     for style in filter(None, (stylise.default_style(), *overview.styles()[:1])):
         painter.warm_up(style)
     if block:
-        _serve(demo, painter)
+        _serve(demo, painter, votes)
     return demo
 
 
-def _serve(demo: gr.Blocks, painter: Painter) -> None:
+def _serve(demo: gr.Blocks, painter: Painter, votes: VoteStore) -> None:
     """Wait for Ctrl+C or, as containers are ended, SIGTERM; then leave no photo behind."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
@@ -116,3 +125,4 @@ def _serve(demo: gr.Blocks, painter: Painter) -> None:
     finally:
         painter.close()
         demo.close(verbose=False)
+        votes.close()

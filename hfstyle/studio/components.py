@@ -8,13 +8,14 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import gradio as gr
-from gradio.data_classes import FileData, ImageData
+from gradio.data_classes import FileData, ImageData, ListFiles
 from gradio_client.utils import is_http_url_like
 
 from hfstyle.errors import HfstyleError
-from hfstyle.studio.painter import EXAMPLES, Painting
+from hfstyle.studio.painter import EXAMPLES, Painter, Painting
 from hfstyle.studio.text import LANGUAGES, StudioError, both, error_html, label
 
 logger = logging.getLogger(__name__)
@@ -24,11 +25,18 @@ QUEUE = {"concurrency_id": "painting", "concurrency_limit": 1}
 # For what only moves things about on the page: at once, and of no use to a program.
 AT_ONCE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
+READING = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "reading"}
+"""For what looks at pictures beside the painting."""
+
 # With False, Gradio would take the component out of the page, and put it back in the language of the first time.
 HIDDEN = "hidden"
 
 BARE = {"apply_default_css": False, "elem_classes": "bare"}
 """For `gr.HTML` that the studio's own style sheet dresses."""
+
+
+STEP = {**BARE, "elem_classes": ["bare", "step"]}
+"""For `gr.HTML` that is a heading."""
 
 
 class _WithoutStub(type(gr.Image)):
@@ -38,13 +46,54 @@ class _WithoutStub(type(gr.Image)):
         return abc.ABCMeta.__new__(cls, name, bases, attributes)
 
 
-class PhotoInput(gr.Image, metaclass=_WithoutStub):
+class _Uploads(gr.components.Component, metaclass=_WithoutStub):
+    """What hands files over untouched: those that were uploaded here, and no others.
+
+    Gradio opens any file of the server where a client leaves out the mark by which it knows file paths, and fetches
+    the file where a client sends an address; here no request leaves the machine. An address of an upload to this very
+    server, as MCP clients have it, is that upload.
+    """
+
+    def _inside(self, file: FileData | ImageData) -> str:
+        path = Path(file.path or "").resolve()
+        if not any(path.is_relative_to(Path(folder).resolve()) for folder in (self.GRADIO_CACHE, EXAMPLES)):
+            raise gr.Error(str(StudioError("error.no_path")), print_exception=False)
+        return str(path)
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
+        """As in Gradio, but for addresses."""
+        if url_or_file_path is not None and is_http_url_like(str(url_or_file_path)):
+            _, _, path = str(url_or_file_path).partition("/gradio_api/file=")
+            if not path:
+                raise gr.Error(str(StudioError("error.address")), print_exception=False)
+            return self._inside(FileData(path=unquote(path)))
+        return await super().async_move_resource_to_block_cache(url_or_file_path)
+
+
+class PicturesInput(_Uploads, gr.File):
+    """A file input whose function gets the paths of the uploaded files; one that takes one file, its path or None."""
+
+    def get_block_name(self) -> str:
+        """The browser side is that of `gr.File`."""
+        return "file"
+
+    def preprocess(self, payload: ListFiles | FileData | None) -> Any:
+        """
+        Parameters:
+            payload: what the client sent in place of files.
+        Returns:
+            Their paths.
+        """
+        several = [] if payload is None else payload if isinstance(payload, ListFiles) else [payload]
+        paths = [self._inside(file) for file in several]
+        return paths if self.file_count == "multiple" else next(iter(paths), None)
+
+
+class PhotoInput(_Uploads, gr.Image):
     """An image input whose function gets the path of the uploaded file, untouched.
 
     `gr.Image`, also with `type="filepath"`, lets Pillow open the file first: with every decoder that Pillow has,
-    before our limits, and with a traceback for what is not a picture. It writes a new file where the mode differs,
-    fetches the picture where a client sends an address instead of a file, and opens any file of the server where a
-    client leaves out the mark by which Gradio knows file paths. None of that happens here.
+    before our limits, and with a traceback for what is not a picture, and writes a new file where the mode differs.
     """
 
     def get_block_name(self) -> str:
@@ -58,18 +107,7 @@ class PhotoInput(gr.Image, metaclass=_WithoutStub):
         Returns:
             The path of the file.
         """
-        if payload is None:
-            return None
-        path = Path(payload.path or "").resolve()
-        if not any(path.is_relative_to(Path(folder).resolve()) for folder in (self.GRADIO_CACHE, EXAMPLES)):
-            raise gr.Error(str(StudioError("error.no_path")), print_exception=False)
-        return str(path)
-
-    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
-        """As in `gr.Image`, but an address is refused: no request leaves the machine."""
-        if url_or_file_path is not None and is_http_url_like(str(url_or_file_path)):
-            raise gr.Error(str(StudioError("error.address")), print_exception=False)
-        return await super().async_move_resource_to_block_cache(url_or_file_path)
+        return None if payload is None else self._inside(payload)
 
     def example_payload(self) -> dict[str, Any]:
         """What the API page shows; that of `gr.Image` is an address."""
@@ -326,8 +364,36 @@ def scroll_to(elem_id: str) -> str:
     return f"() => document.querySelector('#{elem_id}')?.scrollIntoView({{block: 'nearest', behavior: 'smooth'}})"
 
 
+def look_at_uploads(photo: PhotoInput, painter: Painter) -> None:
+    """Say at once of a file that it is no photo, and show a copy of what browsers cannot show."""
+
+    async def receive(file: str | None) -> Any:
+        try:
+            shown = await painter.receive(file) if file else None
+        except Exception as error:
+            raise refusal(error, file) from error
+        return gr.skip() if shown is None or str(shown) == file else str(shown)
+
+    received = photo.upload(receive, photo, photo, **READING)
+    received.failure(lambda: None, None, photo, **AT_ONCE)
+
+
+def hub_token(owner: bool, request: gr.Request) -> bool | None:
+    """For a request to the Hub: None, which is the token of this machine, for its owner; else False, which is none.
+
+    Args:
+        owner: Whether the page is meant for the owner of this machine alone.
+    """
+    host = (request.headers.get("host") or "").rpartition(":")[0]
+    # Nobody may stand between the browser and us, as would a proxy that lets others in.
+    passed_on = request.headers.get("x-forwarded-for") or request.headers.get("forwarded")
+    return None if owner and host in ("127.0.0.1", "localhost", "[::1]") and not passed_on else False
+
+
 def refusal(error: Exception, file: str | None) -> gr.Error:
     """An error as the pages show it. `file` is the server's path of the photo, which they do not show."""
+    if isinstance(error, gr.Error):  # ZeroGPU's own, say of a day's share that is used up
+        return error
     log_if_ours(error)
     return gr.Error(error_html(error, file or ""), duration=20, print_exception=False)
 

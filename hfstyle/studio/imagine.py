@@ -6,8 +6,8 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData
 
-from hfstyle.studio.components import AT_ONCE, BARE, CLICK_SCRIPT, HIDDEN, QUEUE, refusal
-from hfstyle.studio.mine import STEP, Shelf
+from hfstyle.studio.components import AT_ONCE, BARE, CLICK_SCRIPT, HIDDEN, QUEUE, READING, STEP, refusal
+from hfstyle.studio.mine import Shelf
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.text import both, label
 
@@ -70,8 +70,7 @@ def build(painter: Painter, shelf: Shelf) -> None:
     draw.click(dream_alone, seed, [grid, drawn], **busy)
     more.click(lambda first: _seed(first) + 1, seed, seed, **AT_ONCE).then(dream_alone, seed, [grid, drawn], **busy)
     walk.click(dream, [seed, towards], [grid, drawn], **busy)
-    reading = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "reading"}
-    shelf.follow(grid.click(collect, drawn, None, **reading))
+    shelf.follow(grid.click(collect, drawn, None, **READING))
 
 
 def _seed(number: float | None) -> int:

@@ -24,8 +24,12 @@ from hfstyle.studio.components import (
     CLICK_SCRIPT,
     HIDDEN,
     QUEUE,
+    STEP,
+    PicturesInput,
     comparison,
     comparison_value,
+    hub_token,
+    look_at_uploads,
     photo_input,
     progress_line,
     refusal,
@@ -39,8 +43,6 @@ if TYPE_CHECKING:
     from hfstyle.training.collection import Collection
 
 LEARN = {"concurrency_id": "learning", "concurrency_limit": LEARNING}
-STEP = {**BARE, "elem_classes": ["bare", "step"]}
-"""A heading."""
 READ = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "looking"}
 
 _SHELF = """
@@ -90,7 +92,7 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
     with gr.Row(elem_id="mine"):
         with gr.Column(scale=5, min_width=320, elem_classes="stage"):
             gr.HTML(f"<h2>{both('mine.bring')}</h2><p>{both('mine.bring_hint')}</p>", **STEP)
-            files = gr.File(
+            files = PicturesInput(
                 file_count="multiple", label=label("mine.files"), height=150, elem_id="mine-files", buttons=[]
             )
             shelf = gr.HTML(
@@ -168,10 +170,6 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
 
     async def bring(uploads: list[str] | None, request: gr.Request) -> None:
         try:
-            inside = Path(files.GRADIO_CACHE).resolve()
-            for upload in uploads or []:
-                if not Path(upload).resolve().is_relative_to(inside):
-                    raise StudioError("error.no_path")
             given = [(upload, Path(upload).name) for upload in uploads or []]
             wrong = await workshop.collect(request.session_hash, given)
         except Exception as error:
@@ -300,9 +298,10 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
 
     def token_of(oauth: gr.OAuthToken | None, request: gr.Request) -> str | None:
         """The visitor's, or None for that of this machine."""
-        if oauth is None and not (owner and _from_this_machine(request)):
+        token = hub_token(owner, request) if oauth is None else oauth.token
+        if token is False:
             raise StudioError("error.login")
-        return None if oauth is None else oauth.token
+        return token
 
     async def share_on_hub(
         repo_id: str, everybody: bool, learned_from: str, oauth: gr.OAuthToken | None, request: gr.Request
@@ -341,6 +340,7 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
         updates[1] = gr.update(value=None, visible=HIDDEN)
         return updates
 
+    look_at_uploads(photo, painter)
     brought = files.upload(bring, files, None, **READ)
     removed = shelf.click(remove, None, None, **AT_ONCE)
     remember.input(keep_in_browser, remember, remembered, **AT_ONCE)
@@ -389,14 +389,6 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
 def said_there(url: str) -> str:
     link = f'<a href="{html.escape(url, quote=True)}" target="_blank" rel="noopener">{html.escape(url)}</a>'
     return f'<p role="status">{both("mine.pushed")} {link}</p>'
-
-
-def _from_this_machine(request: gr.Request) -> bool:
-    """Whether nobody stands between the browser and us, as would a proxy that lets others in."""
-    host = (request.headers.get("host") or "").rpartition(":")[0]
-    return host in ("127.0.0.1", "localhost", "[::1]") and not (
-        request.headers.get("x-forwarded-for") or request.headers.get("forwarded")
-    )
 
 
 def leave_with(workshop: Workshop) -> Any:

@@ -15,6 +15,7 @@ from hfstyle.studio.components import (
     BARE,
     HIDDEN,
     QUEUE,
+    READING,
     comparison,
     comparison_value,
     example_strip,
@@ -247,13 +248,12 @@ def build(painter: Painter, shelf: Shelf) -> None:
         name = style if isinstance(style, str) else "+".join(style or ())
         await shelf.heart(request.session_hash, sketch and sketch.file, f"{name}.jpg")
 
-    reading = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "reading"}
     painting = {"show_progress": "hidden", "api_visibility": "private", **QUEUE}
-    received = photo.upload(receive, photo, everything, **reading)
+    received = photo.upload(receive, photo, everything, **READING)
     received.failure(lambda: None, None, photo, **AT_ONCE)
     works = [
         received.success(run, sheet, shown, **painting),
-        strip.click(receive_example, None, everything, **reading).success(run, sheet, shown, **painting),
+        strip.click(receive_example, None, everything, **READING).success(run, sheet, shown, **painting),
         rest.click(run, sheet, shown, **painting),
     ]
     for work in works:
@@ -261,7 +261,7 @@ def build(painter: Painter, shelf: Shelf) -> None:
     compared = paintings.click(compare, sheet, [result, viewed, *finishing], **AT_ONCE)
     shelf.follow(heart.click(collect, [sheet, viewed], None, **painting))
     compared.then(None, js=scroll_to("all-comparison"), api_visibility="private")
-    telling = compared.then(tell, [sheet, viewed], told, **reading)
+    telling = compared.then(tell, [sheet, viewed], told, **READING)
     chosen.input(choose, chosen, [chosen, *weights], **AT_ONCE)
     following = gr.on(
         [chosen.change, *(weight.change for weight in weights)],

@@ -6,6 +6,8 @@ torch and the models are imported when they are first needed, so that the page i
 import asyncio
 import contextlib
 import logging
+import os
+import re
 import secrets
 import threading
 import time
@@ -39,6 +41,7 @@ SHOWN_BY_BROWSERS = frozenset((".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif"
 PREVIEW_SIDE = 2048
 """Longest side, in pixels, of what the page shows; the download always has the photo's full size."""
 IMAGINED_SIDE = 256
+MAX_CARD_BYTES = 2**18
 SKETCH_SIDE = 512
 """Longest side, in pixels, of paintings that are looked at beside each other."""
 
@@ -80,6 +83,7 @@ class Painter:
         self.folder = folder
         self.keep = keep
         self._models: OrderedDict[str, PreTrainedModel] = OrderedDict()
+        self._guests: dict[str, str | bool | None] = {}  # names of models on the Hub, each with the token for it
         self._paces: dict[str, float] = {}  # seconds for a pixel, of each model when it was last used
         # One thread, since one forward pass already uses every core.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hfstyle-painter")
@@ -133,7 +137,7 @@ class Painter:
 
     def seconds(self, style: str, size: tuple[int, int]) -> float | None:
         """How long a painting of this size (width, height) takes, None where that network has not painted yet."""
-        pace = self._paces.get(model_of(style)[0])
+        pace = self._paces.get(self._split(style)[0])
         return pace and pace * size[0] * size[1]
 
     async def paint(
@@ -159,7 +163,7 @@ class Painter:
         Raises:
             HfstyleError: In one sentence, what is wrong with the photo or the options.
         """
-        _check_known(style)
+        self._check_known(style)
         _check_there(photo)
         return await self._in_thread(
             self._paint, Path(photo), style, strength, preserve_color, previews, on_progress=on_progress
@@ -175,9 +179,27 @@ class Painter:
         Raises:
             HfstyleError: In one sentence, what is wrong with the photo or the weights.
         """
-        _check_known(style)
+        self._check_known(style)
         _check_there(photo)
         return await self._in_thread(self._sketch, Path(photo), style, strength)
+
+    async def invite(self, name: str, token: str | bool | None) -> str:
+        """Load a model, or a style, from the Hub. From then on `paint` and `sketch` know it by its name.
+
+        Args:
+            name: `owner/name`, or `owner/name:style` of a bank.
+            token: See `PreTrainedModel.from_pretrained`; False for what everybody may see.
+
+        Returns:
+            Its card, as Markdown; empty where it has none.
+
+        Raises:
+            HfstyleError: In one sentence, why it cannot be had.
+        """
+        model, card = await asyncio.wrap_future(self._reader.submit(_fetch, name, token))
+        self._guests[name] = token
+        await asyncio.wrap_future(self._thread.submit(self._keep, name, model))
+        return card
 
     async def imagine(self, seed: int, towards: int | None, number: int) -> list[Path]:
         """Pictures that the bundled DCGAN makes of a seed, or on the way to another. Can be cancelled like `paint`."""
@@ -298,28 +320,47 @@ class Painter:
             painting = model.stylize(photo, **options)
         run.check()
         width, height = painting.info.get("stylized_size", painting.size)
-        self._paces[_split(style)[0]] = (time.perf_counter() - start) / (width * height)
+        self._paces[self._split(style)[0]] = (time.perf_counter() - start) / (width * height)
         return painting
 
     def _model(self, style: "Blend | StylePainter") -> "ImageToImageModel | StylePainter":
         """What paints in a style or blend. Only ever called in the one thread, so it needs no lock."""
         if _was_learnt(style):
             return style
-        name, inner = _split(style)
+        name, inner = self._split(style)
         model = self._load(name)
         return model if inner is None else model.painter(inner)
 
+    def _split(self, style: "Blend | StylePainter") -> "tuple[str, Blend | None]":
+        """The model that paints a style or blend, and what the bank is asked for."""
+        if _was_learnt(style):
+            return BANK, None
+        if isinstance(style, str) and style in self._guests:
+            return style, None
+        return model_of(style) if isinstance(style, str) else (BANK, style)
+
+    def _check_known(self, style: "Blend | StylePainter") -> None:
+        if _was_learnt(style):
+            return
+        known = set(bank_styles()) if isinstance(style, Mapping) else {*bundled_styles(), *self._guests}
+        if not known.issuperset([style] if isinstance(style, str) else style):
+            raise StudioError("error.unknown_style")
+
     def _load(self, name: str) -> Any:
-        """A bundled model."""
+        """A bundled model, or one of the Hub that was invited."""
         from hfstyle.auto import bundled_model
 
         if name in self._models:
             self._models.move_to_end(name)
         else:
-            self._models[name] = bundled_model(name)
-            while len(self._models) > self.keep:
-                self._models.popitem(last=False)
+            self._keep(name, _fetch(name, self._guests[name])[0] if name in self._guests else bundled_model(name))
         return self._models[name]
+
+    def _keep(self, name: str, model: Any) -> None:
+        self._models[name] = model
+        self._models.move_to_end(name)
+        while len(self._models) > self.keep:
+            self._models.popitem(last=False)
 
     def _warm_up(self, style: str) -> None:
         from PIL import Image
@@ -371,19 +412,22 @@ def _was_learnt(style: "Blend | StylePainter") -> bool:
     return hasattr(style, "stylize")
 
 
-def _split(style: "Blend | StylePainter") -> "tuple[str, Blend | None]":
-    """The bundled model that paints a style or blend, and what the bank is asked for."""
-    if _was_learnt(style):
-        return BANK, None
-    return model_of(style) if isinstance(style, str) else (BANK, style)
+def _fetch(name: str, token: str | bool | None) -> "tuple[ImageToImageModel | StylePainter, str]":
+    """A model of the Hub, and its card without the front matter."""
+    from hfstyle.auto import load_painter
+    from hfstyle.errors import HfstyleError, OptionError
+    from hfstyle.repo import REPO_ID, ModelFiles
 
-
-def _check_known(style: "Blend | StylePainter") -> None:
-    if _was_learnt(style):
-        return
-    known = set(bank_styles()) if isinstance(style, Mapping) else set(bundled_styles())
-    if not known.issuperset([style] if isinstance(style, str) else style):
-        raise StudioError("error.unknown_style")
+    repo_id, _, style = name.partition(":")
+    # What lies on this machine is not for everybody who can see the page.
+    if not REPO_ID.fullmatch(repo_id) or any(map(os.path.exists, (repo_id, style))):
+        raise OptionError(f"a model on the Hub is written owner/name, not {name!r:.100}")
+    model = load_painter(name, token=token)
+    try:
+        card = ModelFiles(repo_id, token=token).path("README.md", MAX_CARD_BYTES).read_text("utf-8", "replace")
+    except HfstyleError:
+        card = ""
+    return model, re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL)
 
 
 def _check_there(photo: str | Path) -> None:

@@ -1,23 +1,25 @@
-"""The first page: a photo goes in, a painting comes out. Also the API endpoint that does the same."""
+"""The first page: a photo goes in, a painting comes out."""
 
-from collections.abc import AsyncIterator, Callable
+import html
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from hfstyle.assets import bundled_styles
-from hfstyle.errors import OptionError
 from hfstyle.studio.components import (
     AT_ONCE,
     BARE,
     HIDDEN,
     QUEUE,
-    PhotoInput,
+    READING,
     comparison,
     comparison_value,
     example_strip,
-    log_if_ours,
+    hub_token,
+    look_at_uploads,
     photo_input,
     read_examples,
     refusal,
@@ -25,15 +27,36 @@ from hfstyle.studio.components import (
     size_notice,
 )
 from hfstyle.studio.mine import Shelf
-from hfstyle.studio.painter import Painter
-from hfstyle.studio.text import StudioError, both, error_sentence, label, style_title
+from hfstyle.studio.painter import EXAMPLES, Painter
+from hfstyle.studio.text import StudioError, both, label, style_title
 from hfstyle.studio.tradition import tell_of, tradition_panel
 
 DEFAULT_STYLE = "ukiyoe"
+MAX_CARD = 20_000
+"""Characters of a card that are shown."""
+LOADING = {"api_visibility": "private", "concurrency_id": "looking"}
 
 
-def build(painter: Painter, shelf: Shelf) -> None:
-    """Add the page to the `gr.Blocks` that is being built."""
+# The address follows what is chosen, so that it can be sent to somebody.
+_FOLLOW = """
+(style, strength, keep, photo) => {
+    const url = new URL(location), asked = url.searchParams;
+    const example = /\\/examples\\/([\\w-]+)\\.jpg$/.exec(photo?.path ?? "")?.[1];
+    const wanted = {style, photo: example, strength: strength === 100 ? "" : strength, colors: keep ? "photo" : ""};
+    for (const [name, value] of Object.entries(wanted)) {
+        value || value === 0 ? asked.set(name, value) : asked.delete(name);
+    }
+    history.replaceState(null, "", url);
+}
+"""
+
+
+def build(painter: Painter, shelf: Shelf, owner: bool = False) -> None:
+    """Add the page to the `gr.Blocks` that is being built.
+
+    Args:
+        owner: See `mine.build`.
+    """
     styles = bundled_styles()
     examples = read_examples()
 
@@ -59,20 +82,20 @@ def build(painter: Painter, shelf: Shelf) -> None:
             keep_color = gr.Checkbox(False, label=label("keep_color"), elem_id="keep-color")
             paint = gr.Button(label("paint"), variant="primary", elem_id="paint")
             stop = gr.Button(label("stop"), visible=HIDDEN, elem_id="stop")
+            with gr.Accordion(label("hub.model"), open=False, elem_id="hub-box"):
+                model = gr.Textbox(
+                    show_label=False, placeholder="owner/name", max_length=200, container=False, elem_id="hub-model"
+                )
+                load = gr.Button(label("hub.load"), size="md", elem_id="hub-load")
+                card = gr.Markdown(visible=HIDDEN, elem_id="hub-card")
             gr.HTML(both("privacy"), elem_id="privacy", **BARE)
     told = tradition_panel("tradition")
     strip = example_strip(examples, elem_id="examples")
 
+    guests = gr.State([])  # models of the Hub that this visitor loaded
     painted = gr.State()  # style and pictures of what is shown
     inputs = [photo, style, strength, keep_color]
     outputs = [photo, result, notice, download, heart, another, told, painted]
-
-    async def receive(file: str | None) -> Any:
-        try:
-            shown = await painter.receive(file) if file else None
-        except Exception as error:
-            raise refusal(error, file) from error
-        return gr.skip() if shown is None or str(shown) == file else str(shown)
 
     async def run(
         file: str | None,
@@ -122,6 +145,30 @@ def build(painter: Painter, shelf: Shelf) -> None:
         style_name, _, painting = shown or ("", None, None)
         await shelf.heart(request.session_hash, painting, f"{style_name}.jpg")
 
+    async def fetch(name: str, invited: list[str], request: gr.Request) -> dict[Any, Any]:
+        name = name.strip()
+        try:
+            told = await painter.invite(name, hub_token(owner, request))
+        except Exception as error:
+            raise refusal(error, None) from error
+        invited = [*(one for one in invited if one != name), name]
+        choices = [*((style_title(one), one) for one in styles), *((one, one) for one in invited)]
+        return {
+            guests: invited,
+            style: gr.update(choices=choices, value=name),
+            card: gr.update(value=card_text(told), visible=bool(told) or HIDDEN),
+        }
+
+    def reopen(request: gr.Request) -> dict[Any, Any]:
+        """What the address asks for."""
+        link = read_link(request.query_params)
+        return {
+            style: link.get("style", gr.skip()),
+            strength: link.get("strength", gr.skip()),
+            keep_color: link.get("keep", gr.skip()),
+            photo: str(link["photo"]) if "photo" in link else gr.skip(),
+        }
+
     def show_example(event: gr.EventData) -> dict[Any, Any]:
         return show_photo(examples[event.index][0])
 
@@ -139,59 +186,43 @@ def build(painter: Painter, shelf: Shelf) -> None:
         work.failure(idle, None, [paint, stop], **AT_ONCE)
         done = work.success(idle, None, [paint, stop], **AT_ONCE)
         done.then(None, js=scroll_to("comparison"), api_visibility="private")
-        telling.append(done.then(tell, painted, told, **reading))
+        telling.append(done.then(tell, painted, told, **READING))
         return work
 
-    reading = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "reading"}
     telling: list[Any] = []
-    photo.upload(receive, photo, photo, **reading).failure(lambda: None, None, photo, **AT_ONCE)
+    look_at_uploads(photo, painter)
+    load.click(fetch, [model, guests], [guests, style, card], show_progress_on=load, **LOADING)
+    model.submit(fetch, [model, guests], [guests, style, card], show_progress_on=load, **LOADING)
+    choice = [style, strength, keep_color, photo]
+    gr.context.Context.root_block.load(reopen, None, choice, **AT_ONCE)
+    gr.on([one.change for one in choice], None, choice, js=_FOLLOW, api_visibility="private")
     work = [
         paint_after(paint.click),
         paint_after(strip.click(show_example, None, outputs, **AT_ONCE).then),
     ]
     stop.click(idle, None, [paint, stop], cancels=work, **AT_ONCE)
-    shelf.follow(heart.click(collect, painted, None, **reading))
+    shelf.follow(heart.click(collect, painted, None, **READING))
     another.click(None, cancels=telling).then(lambda: show_photo(None), None, outputs, **AT_ONCE)
 
 
-def add_endpoint(painter: Painter) -> None:
-    """Add `/stylize`, which programs call, to the `gr.Blocks` that is being built."""
+def read_link(asked: Mapping[str, str]) -> dict[str, Any]:
+    """What an address asks for, `?style=monet&strength=80&colors=photo&photo=coast`, without what makes no sense."""
+    found: dict[str, Any] = {}
+    if asked.get("style") in bundled_styles():
+        found["style"] = asked["style"]
+    if re.fullmatch(r"\d{1,3}", asked.get("strength", "")):
+        found["strength"] = min(int(asked["strength"]), 100)
+    if asked.get("colors") == "photo":
+        found["keep"] = True
+    if asked.get("photo") in {path.stem for path, _, _ in read_examples()}:
+        found["photo"] = EXAMPLES / f"{asked['photo']}.jpg"
+    return found
 
-    async def stylize(
-        photo: str | None, style: str = DEFAULT_STYLE, strength: float = 1.0, preserve_color: bool = False
-    ) -> str:
-        try:
-            if not photo:
-                raise StudioError("error.no_photo")
-            if not isinstance(strength, (int, float)):
-                raise OptionError(f"strength must be a number between 0 and 1, not {strength!r:.40}")
-            painting = await painter.paint(photo, style, strength, bool(preserve_color), previews=False)
-        except Exception as error:
-            log_if_ours(error)
-            raise gr.Error(error_sentence(error, photo or ""), print_exception=False) from error
-        return str(painting.full)
 
-    # `gr.api` would hand us the client's dictionary unchecked, and with it any path of this machine; a component
-    # checks that a file lies in the upload folder.
-    with gr.Column(visible=False):
-        gr.Button().click(
-            stylize,
-            [
-                PhotoInput(label="photo"),
-                gr.Textbox(default_style(), label="style"),
-                gr.Number(1.0, label="strength"),
-                gr.Checkbox(False, label="preserve_color"),
-            ],
-            gr.Image(format="png", type="filepath", label="painting"),
-            api_name="stylize",
-            api_description=(
-                "Turn a photo into a painting of the same size. photo: an uploaded picture file (JPEG, PNG, WebP, "
-                "TIFF, GIF, BMP, AVIF). style: the name of a style on the page. strength: 0 gives the photo back, 1 "
-                "the painting, between them a blend. preserve_color: keep the photo's colours. Returns a PNG file, "
-                "with transparency where the photo has it. Both files are deleted within the hour."
-            ),
-            **QUEUE,
-        )
+def card_text(card: str) -> str:
+    """A stranger's card as the page shows it: no HTML, and no pictures, which would be fetched from anywhere."""
+    plain = re.sub(r"!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])?", "", re.sub(r"<!--.*?-->", "", card, flags=re.DOTALL))
+    return html.escape(plain, quote=False).replace("&gt;", ">")[:MAX_CARD]
 
 
 def default_style() -> str | None:

@@ -35,6 +35,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "page.all": {"en": "All at once", "zh-CN": "全部画风"},
     "page.mine": {"en": "My style", "zh-CN": "我的画风"},
     "page.imagine": {"en": "Imagine", "zh-CN": "想象"},
+    "page.compare": {"en": "Compare", "zh-CN": "比较"},
     # The stage
     "photo": {"en": "Photo", "zh-CN": "照片"},
     "painting": {"en": "Painting", "zh-CN": "画作"},
@@ -154,6 +155,53 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "imagine.more": {"en": "Next seed", "zh-CN": "下一个种子"},
     "imagine.towards": {"en": "Another seed", "zh-CN": "另一个种子"},
     "imagine.walk": {"en": "Walk from one to the other", "zh-CN": "从一个走到另一个"},
+    # People as judges
+    "compare.title": {"en": "Which is better?", "zh-CN": "哪一幅更好？"},
+    "compare.hint": {
+        "en": "Two paintings of one photo, and nobody tells who made which. Click, or use the arrow keys. Your "
+        "answers are kept without your name, and rank the styles.",
+        "zh-CN": "同一张照片的两幅画，不说是谁画的。点击按钮或用方向键作答。您的回答不记名保存，用来给画风排名。",
+    },
+    "compare.tradition": {"en": "Tradition", "zh-CN": "传统"},
+    "compare.any": {"en": "Any", "zh-CN": "任意"},
+    "compare.start": {"en": "Show me two", "zh-CN": "给我看两幅"},
+    "compare.tie": {"en": "Neither", "zh-CN": "不分上下"},
+    "compare.style": {"en": "Which looks more like:", "zh-CN": "哪一幅更像："},
+    "compare.content": {"en": "Which keeps more of the photo?", "zh-CN": "哪一幅保留了更多照片内容？"},
+    "compare.thanks": {"en": "Thank you: {count} answered.", "zh-CN": "谢谢，您已回答 {count} 次。"},
+    "compare.all_done": {
+        "en": "You have seen every pair there is. Thank you!",
+        "zh-CN": "您已看过所有的对比，谢谢！",
+    },
+    "compare.more": {"en": "Compare other models too", "zh-CN": "加入其他模型"},
+    "compare.as": {"en": "It paints as", "zh-CN": "它画的是"},
+    "compare.add": {"en": "Add this model", "zh-CN": "加入这个模型"},
+    "compare.add_mine": {"en": "Add my style", "zh-CN": "加入我的画风"},
+    "compare.added": {"en": "It is among those that you compare now.", "zh-CN": "已加入比较。"},
+    "compare.ranking": {"en": "What people found", "zh-CN": "大家的看法"},
+    "compare.csv": {"en": "Download the votes (CSV)", "zh-CN": "下载投票（CSV）"},
+    "compare.no_votes": {"en": "Nobody has voted yet.", "zh-CN": "还没有人投票。"},
+    "compare.counts": {"en": "{votes} votes of {voters} people.", "zh-CN": "{voters} 人，共 {votes} 票。"},
+    "compare.by_style": {"en": "Looks more like it", "zh-CN": "更像"},
+    "compare.by_content": {"en": "Keeps more of the photo", "zh-CN": "保留更多内容"},
+    "compare.model": {"en": "Painted by", "zh-CN": "作画者"},
+    "compare.share": {"en": "Preferred", "zh-CN": "被选中"},
+    "compare.sure": {"en": "How sure", "zh-CN": "可信区间"},
+    "compare.votes": {"en": "Votes", "zh-CN": "票数"},
+    "compare.control": {"en": "The untouched photo", "zh-CN": "原照片"},
+    "compare.agreed": {
+        "en": "Two people give the same answer in {same}% of the cases.",
+        "zh-CN": "两个人的回答相同的情形占 {same}%。",
+    },
+    "compare.ranking_hint": {
+        "en": "Preferred: the chance to be chosen over another of them (Bradley–Terry). How sure: 95% of bootstrap "
+        "samples of the voters lie in the bar.",
+        "zh-CN": "被选中：胜过其他画作的概率（布拉德利-特里模型）。可信区间：对投票者自助抽样，"
+        "95% 的结果落在横条之内。",
+    },
+    # Models of the Hub
+    "hub.load": {"en": "Load it", "zh-CN": "载入"},
+    "hub.model": {"en": "A model on the Hugging Face Hub", "zh-CN": "Hugging Face Hub 上的模型"},
     "heart": {"en": "♥ Collect for my style", "zh-CN": "♥ 收入我的画风"},
     "hearted": {"en": "Collected: see My style.", "zh-CN": "已收藏，见「我的画风」。"},
     "finding.unreadable": {"en": "Cannot be read: {names}", "zh-CN": "无法读取：{names}"},
@@ -211,6 +259,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "zh-CN": "Hugging Face Hub 拒绝了请求，或无法连接：请检查登录状态和仓库名称。",
     },
     "error.no_style": {"en": "There is no style yet; let it learn first.", "zh-CN": "还没有画风，请先让它学习。"},
+    "error.no_tradition": {"en": "Choose a tradition first.", "zh-CN": "请先选择一种传统。"},
     "error.unknown_style": {"en": "There is no such style here.", "zh-CN": "这里没有这种画风。"},
     "error.data": {
         "en": "There is no picture to learn from.",

@@ -5,10 +5,11 @@ torch is imported when the first picture is looked at, as in `painter`.
 
 import asyncio
 import contextlib
+import contextvars
 import shutil
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,20 +21,26 @@ from hfstyle.repo import STYLE_NAME, one_sentence
 from hfstyle.studio.painter import EXAMPLES, Painter, Sketch, Stopped
 from hfstyle.studio.storage import MAX_AGE
 from hfstyle.studio.text import StudioError
+from hfstyle.studio.zero import on_gpu, on_zero
 
 if TYPE_CHECKING:
+    import torch
     from huggingface_hub import HfApi
+    from PIL import Image
 
     from hfstyle.styles import Style, StyledModel
     from hfstyle.training.collection import Collection
-    from hfstyle.training.mystyle import StyleLearner
 
 LEARNING = 2
 """Visitors whose styles are learnt at once, turn by turn; further ones wait."""
 SECONDS = 60.0
 """Of work for one style. Time in which others have their turn does not count."""
+GPU_SECONDS = 20.0
+"""The same where a GPU is lent for it."""
 PREVIEW_EVERY = 4.0
 """Seconds of work between two previews."""
+TELL_EVERY = 0.1
+"""Seconds between two reports: a GPU takes more steps than a page can show."""
 PREVIEW_SIDE = 384
 PATIENCE = 2.0
 """Seconds after which learning takes a step even while others paint."""
@@ -90,6 +97,44 @@ class Desk:
     """When something was last done at it."""
 
 
+@dataclass(frozen=True)
+class _Stage:
+    """A style on its way, as the process that learns it tells of it."""
+
+    step: int
+    worked: float
+    """Seconds of work."""
+    distance: float | None
+    """The Gram loss of the step, None where there was none."""
+    numbers: "torch.Tensor"
+    about: dict[str, str]
+    preview: "Image.Image | None"
+
+
+@on_gpu(round(GPU_SECONDS) + 10)
+def stages(collection: "Collection", photo: "Image.Image") -> Generator[_Stage, None, None]:
+    """Learn a style from a collection, for as long as somebody wants it, and paint a photo now and then."""
+    import torch
+
+    from hfstyle.training.mystyle import StyleLearner
+
+    if on_zero():
+        torch.set_num_threads(1)  # in a forked process, OpenMP would wait for threads that are not there
+    worked = 0.0
+    shown = None
+    learner = StyleLearner(collection, name=NAME, device="cuda" if on_zero() else None)
+    while True:
+        start = time.monotonic()
+        distance = preview = None
+        if shown is None or worked - shown >= PREVIEW_EVERY:
+            preview, shown = learner.shown.stylize(photo, learner.name), worked
+        else:
+            distance = learner.step()["gram"]
+        worked += time.monotonic() - start
+        numbers = learner.shown.numbers.detach()[-1].clone().float().cpu()
+        yield _Stage(learner.step_count, worked, distance, numbers, learner.about(), preview)
+
+
 class Workshop:
     """Collections and styles of the visitors, by their sessions.
 
@@ -131,11 +176,14 @@ class Workshop:
         """The visitor's pictures with what is to be said of them; None where there are none."""
         return await asyncio.wrap_future(self._looker.submit(self._look_over, self.desk(session)))
 
-    async def learn(self, session: str, photo: str | Path | None, seconds: float = SECONDS) -> AsyncIterator[Moment]:
+    async def learn(
+        self, session: str, photo: str | Path | None, seconds: float | None = None
+    ) -> AsyncIterator[Moment]:
         """Learn a style from the visitor's pictures. At the end the desk has it.
 
         Args:
             photo: Of the visitor, to be painted while it learns; one of the examples where there is none.
+            seconds: Of work; `SECONDS`, or `GPU_SECONDS` where a GPU is lent, if not given.
 
         Raises:
             HfstyleError: There is nothing to learn from, or the photo cannot be read.
@@ -153,7 +201,9 @@ class Workshop:
                 loop.call_soon_threadsafe(moments.put_nowait, moment)
 
         left = threading.Event()
-        work = self._thread.submit(self._learn, desk, left, seconds, tell)
+        seconds = seconds or (GPU_SECONDS if on_zero() else SECONDS)
+        # ZeroGPU looks into the context for whose share of the day it is.
+        work = self._thread.submit(contextvars.copy_context().run, self._learn, desk, left, seconds, tell)
         work.add_done_callback(lambda _: tell(None))
         try:
             while (moment := await moments.get()) is not None:
@@ -272,8 +322,10 @@ class Workshop:
 
     def _learn(self, desk: Desk, left: threading.Event, seconds: float, tell: Any) -> None:
         """Called in a thread of its own."""
+        from hfstyle.auto import bundled_model, paints_in
         from hfstyle.images import read_image
-        from hfstyle.training.mystyle import StyleLearner
+        from hfstyle.styles import Style
+        from hfstyle.training.mystyle import described
 
         def check() -> None:
             if left.is_set() or desk.left.is_set():
@@ -283,25 +335,28 @@ class Workshop:
         collection = self._look_over(desk)
         photo = read_image(desk.photo.file)
         photo.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+        curve: list[float] = []
+        told = 0.0
+        with contextlib.closing(stages(collection, photo)) as work:
+            while True:
+                self._make_way(check)
+                with self._turn:
+                    stage = next(work)
+                check()
+                curve += [] if stage.distance is None else [stage.distance]
+                if stage.preview is not None or time.monotonic() - told >= TELL_EVERY:
+                    told, preview = time.monotonic(), self._kept(desk, stage.preview)
+                    tell(Moment(stage.step, stage.worked, max(seconds - stage.worked, 0.0), tuple(curve), preview))
+                if desk.enough.is_set() or stage.worked >= seconds:
+                    break
         with self._turn:
-            learner = StyleLearner(collection, name=NAME)
-        worked, shown, curve = 0.0, -PREVIEW_EVERY, []
-        while True:
-            self._make_way(check)
-            with self._turn:
-                start = time.monotonic()
-                preview = None
-                if worked - shown >= PREVIEW_EVERY or worked >= seconds or desk.enough.is_set():
-                    preview, shown = self._preview(desk, learner, photo), worked
-                else:
-                    curve.append(learner.step()["gram"])
-                worked += time.monotonic() - start
-            check()
-            tell(Moment(learner.step_count, worked, max(seconds - worked, 0.0), tuple(curve), preview))
-            if preview is not None and (desk.enough.is_set() or worked >= seconds):
-                break
-        with self._turn:
-            desk.bank, desk.style = learner.shown, learner.style()
+            model = bundled_model(BANK)
+            bank = paints_in(model, Style(NAME, stage.numbers, model.fingerprint)).bank
+            style = described(bank, NAME, stage.about)
+            preview = self._kept(desk, bank.stylize(photo, NAME))
+        check()
+        tell(Moment(stage.step, stage.worked, 0.0, tuple(curve), preview))
+        desk.bank, desk.style = bank, style
 
     def _make_way(self, check: Any) -> None:
         """Wait while the painter paints, for a while."""
@@ -310,9 +365,11 @@ class Workshop:
             check()
             time.sleep(0.05)
 
-    def _preview(self, desk: Desk, learner: "StyleLearner", photo: Any) -> Path:
+    def _kept(self, desk: Desk, preview: "Image.Image | None") -> Path | None:
+        if preview is None:
+            return None
         file = self.painter.new_folder(desk.folder) / "preview.jpg"
-        learner.shown.stylize(photo, learner.name).convert("RGB").save(file, "JPEG", quality=92)
+        preview.convert("RGB").save(file, "JPEG", quality=92)
         return file
 
 

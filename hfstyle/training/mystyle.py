@@ -38,7 +38,7 @@ CROP = 160
 """Side, in pixels, of the crops of photos that the style is tried on."""
 CROPS = 36
 """How many of these."""
-GRAM = 4.0
+GRAM = 5.0
 CONTENT = 1.0
 TOTAL_VARIATION = 0.1
 ADVERSARIAL = 0.3
@@ -257,10 +257,7 @@ class StyleLearner:
         about = self.about(learned_from)
         if self.base is not None and self.base != BANK and not os.path.exists(self.base):
             about["base_model"] = self.base
-        with Image.open(ASSETS / "examples" / PREVIEW) as photo:
-            photo.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-            preview = as_preview(self.shown.stylize(photo, self.name))
-        return self.shown.style(self.name, preview, **about)
+        return described(self.shown, self.name, about)
 
     def about(self, learned_from: str | None = None) -> dict[str, str]:
         """How the style was made, in words: `recipe`, `pictures` and, where told, `learned_from`."""
@@ -349,6 +346,13 @@ class _Judge:
         loss.backward()
         self.optimizer.step()
         return loss.detach()
+
+
+def described(bank: StyledModel, name: str, about: Mapping[str, str]) -> Style:
+    """A style of a bank, with a preview and what is known of it."""
+    with Image.open(ASSETS / "examples" / PREVIEW) as photo:
+        photo.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+        return bank.style(name, as_preview(bank.stylize(photo, name)), **about)
 
 
 def _distance(grams: Mapping[str, torch.Tensor], target: Mapping[str, torch.Tensor]) -> float:

@@ -1,0 +1,240 @@
+"""What programs call: each page's function as an endpoint, for `gradio_client`, plain HTTP and, as tools, for MCP.
+
+Gradio reads the docstrings: their first lines, and a line for each argument.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from hfstyle.assets import IMAGINE, bundled_models, bundled_styles, model_of
+from hfstyle.errors import OptionError
+from hfstyle.studio.components import QUEUE, READING, PhotoInput, PicturesInput, log_if_ours
+from hfstyle.studio.mine import LEARN
+from hfstyle.studio.painter import Painter
+from hfstyle.studio.stylise import default_style
+from hfstyle.studio.text import CATALOGUE, StudioError, error_sentence
+from hfstyle.studio.tradition import tradition_of
+from hfstyle.studio.workshop import NAME, SECONDS, Workshop
+from hfstyle.stylize import read_blend
+from hfstyle.traditions import tradition as described
+from hfstyle.traditions import traditions
+
+if TYPE_CHECKING:
+    from hfstyle.styles import StylePainter
+
+LEAST_SECONDS = 5
+MOST_PICTURES = 16
+"""Of `imagine`, at once."""
+
+
+def build(painter: Painter, workshop: Workshop) -> None:
+    """Add the endpoints to the `gr.Blocks` that is being built."""
+
+    async def stylize(
+        photo: str | None,
+        style: str,
+        strength: float,
+        preserve_color: bool,
+        style_file: str | None,
+    ) -> str:
+        """Turn a photo into a painting of the same size, a PNG with transparency where the photo has it. Photo and
+        painting are deleted within the hour.
+
+        Args:
+            photo: The photo (JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF).
+            style: A name that `styles` lists, or a blend such as ukiyoe=.6,monet=.4 of styles of the bank.
+            strength: 0 gives the photo back, 1 the painting, between them a blend.
+            preserve_color: Keep the photo's colours.
+            style_file: A style that `learn_style` made, which is then painted in instead.
+        """
+        with _one_sentence(photo):
+            _there(photo)
+            _check_number("strength", strength)
+            paints = read_blend(style or "") if style_file is None else await _opened(style_file)
+            painting = await painter.paint(photo, paints, strength, bool(preserve_color), previews=False)
+            return str(painting.full)
+
+    async def sheet(photo: str | None, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008 - Gradio's way
+        """Paint a photo in every style that is here, side by side on one labelled sheet (PNG).
+
+        Args:
+            photo: The photo.
+        """
+        with _one_sentence(photo):
+            _there(photo)
+            small = await painter.shrink(photo)
+            paintings = []
+            for style in progress.tqdm(bundled_styles(), unit="styles"):
+                paintings.append((_title(style), (await painter.sketch(small.file, style)).file))
+            return str(await asyncio.to_thread(_sheet, painter, [("Photo", small.file), *paintings]))
+
+    def styles() -> list[dict[str, str]]:
+        """The styles that are here: name, title, and the tradition that each has learnt from."""
+        return [_told(style) for style in bundled_styles()]
+
+    async def distance(photo: str | None, painting: str | None, tradition: str) -> list[dict[str, Any]]:
+        """Say where a painting lies between its photo and a tradition, measure by measure: a share of 0 is at the
+        photo, 1 at the tradition.
+
+        Args:
+            photo: The photo.
+            painting: What was made of it.
+            tradition: The name of a tradition that `styles` names.
+        """
+        with _one_sentence(photo):
+            _there(photo)
+            _there(painting)
+            if tradition not in traditions():
+                raise OptionError(f"there is no tradition {tradition!r:.60}; there are: {', '.join(traditions())}")
+            steps = await painter.locate(Path(photo), Path(painting), tradition)
+            return (
+                [] if steps is None else [{key: _plain(value) for key, value in vars(step).items()} for step in steps]
+            )
+
+    async def learn_style(
+        pictures: list[str] | None,
+        seconds: float,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio's way
+    ) -> str:
+        """Learn a style from pictures that somebody loves. Returns a file of some kilobytes, for `stylize` and every
+        hfstyle; the pictures are deleted at once.
+
+        Args:
+            pictures: 1 to 30 picture files.
+            seconds: How long to learn, 5 to 60.
+        """
+        with _one_sentence(None):
+            _check_number("seconds", seconds, LEAST_SECONDS, SECONDS)
+            session = secrets.token_hex(16)
+            try:
+                wrong = await workshop.collect(session, [(file, Path(file).name) for file in pictures or []])
+                if wrong and not workshop.desk(session).pictures:
+                    raise wrong[0][1]
+                async for moment in workshop.learn(session, None, seconds):
+                    progress(moment.worked / (moment.worked + moment.left or 1))
+                file = painter.new_folder() / f"{NAME}.safetensors"
+                await asyncio.to_thread(workshop.desk(session).style.save, file)
+                return str(file)
+            finally:
+                workshop.leave(session)
+
+    async def imagine(seed: float, number: float, towards: float | None) -> list[str]:
+        """Draw pictures out of nothing but chance.
+
+        Args:
+            seed: Whole number; the same seed draws the same pictures.
+            number: How many pictures, 1 to 16.
+            towards: Another seed, to draw the pictures on the way to it.
+        """
+        with _one_sentence(None):
+            _check_number("number", number, 1, MOST_PICTURES)
+            for one in (seed, towards or 0):
+                _check_number("a seed", one, 0, 2**32 - 1)
+            last = None if towards is None else int(towards)
+            return [str(file) for file in await painter.imagine(int(seed), last, int(number))]
+
+    with gr.Column(visible=False):
+        _offer(
+            stylize,
+            [
+                PhotoInput(label="photo"),
+                gr.Textbox(default_style(), label="style"),
+                gr.Number(1.0, label="strength"),
+                gr.Checkbox(False, label="preserve_color"),
+                PicturesInput(label="style_file"),
+            ],
+            gr.Image(format="png", type="filepath", label="painting"),
+            **QUEUE,
+        )
+        _offer(sheet, [PhotoInput(label="photo")], gr.Image(format="png", type="filepath", label="sheet"), **QUEUE)
+        _offer(styles, None, gr.JSON(label="styles"), queue=False)
+        _offer(
+            distance,
+            [PhotoInput(label="photo"), PhotoInput(label="painting"), gr.Textbox(label="tradition")],
+            gr.JSON(label="measures"),
+            concurrency_id=READING["concurrency_id"],
+        )
+        _offer(
+            learn_style,
+            [PicturesInput(file_count="multiple", label="pictures"), gr.Number(SECONDS, label="seconds")],
+            gr.File(label="style"),
+            **LEARN,
+        )
+        if IMAGINE in bundled_models():
+            _offer(
+                imagine,
+                [gr.Number(0, label="seed"), gr.Number(1, label="number"), gr.Number(None, label="towards")],
+                gr.File(file_count="multiple", label="pictures"),
+                **QUEUE,
+            )
+
+
+def _offer(function: Any, inputs: Any, outputs: Any, **options: Any) -> None:
+    """`gr.api` would hand over a client's dictionary unchecked, and with it any path of this machine; a component
+    checks that a file lies in the upload folder."""
+    gr.Button().click(function, inputs, outputs, api_name=function.__name__, show_progress="hidden", **options)
+
+
+@contextlib.contextmanager
+def _one_sentence(file: str | None) -> Iterator[None]:
+    """Errors as programs get them: one English sentence, without paths of the server."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, gr.Error):
+            raise
+        log_if_ours(error)
+        raise gr.Error(error_sentence(error, file or ""), print_exception=False) from error
+
+
+def _there(photo: str | None) -> None:
+    if not photo:
+        raise StudioError("error.no_photo")
+
+
+def _check_number(name: str, number: Any, least: float = 0, most: float = 1) -> None:
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not least <= number <= most:
+        raise OptionError(f"{name} must be a number between {least:g} and {most:g}, not {number!r:.40}")
+
+
+def _plain(value: Any) -> Any:
+    """For JSON, which has no numpy."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def _title(style: str) -> str:
+    key = f"style.{style}"
+    return CATALOGUE[key]["en"] if key in CATALOGUE else style
+
+
+def _told(style: str) -> dict[str, str]:
+    tradition = tradition_of(style)
+    told = {"name": style, "title": _title(style), "model": model_of(style)[0]}
+    return told | ({"tradition": tradition, "about": described(tradition).paragraphs["en"]} if tradition else {})
+
+
+def _sheet(painter: Painter, cells: list[tuple[str, Path]]) -> Path:
+    from hfstyle.images import labelled_sheet, read_image, save_image
+
+    file = painter.new_folder() / "sheet.png"
+    save_image(labelled_sheet([(title, read_image(path)) for title, path in cells]), file)
+    return file
+
+
+async def _opened(file: str) -> "StylePainter":
+    """What paints in the style of a file."""
+
+    def load() -> Any:
+        from hfstyle.assets import BANK
+        from hfstyle.auto import bundled_model, paints_in
+        from hfstyle.styles import Style
+
+        return paints_in(bundled_model(BANK), Style.load(file, "the style file"))
+
+    return await asyncio.to_thread(load)

@@ -1,0 +1,337 @@
+"""The page where people judge: blind pairs of paintings of one photo, and the ranking that follows from votes."""
+
+import asyncio
+import html
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.data_classes import FileData
+
+from hfstyle.assets import ASSETS, bundled_styles
+from hfstyle.errors import HfstyleError
+from hfstyle.evaluation.votes import (
+    QUESTIONS,
+    Agreement,
+    Standing,
+    Vote,
+    VoteStore,
+    agreement,
+    all_pairs,
+    most_telling,
+    ranking,
+    to_csv,
+)
+from hfstyle.studio.components import AT_ONCE, BARE, HIDDEN, STEP, hub_token, refusal
+from hfstyle.studio.painter import EXAMPLES, Painter
+from hfstyle.studio.text import StudioError, both, in_both, label, style_words
+from hfstyle.studio.tradition import tradition_of
+from hfstyle.studio.workshop import Workshop
+from hfstyle.traditions import tradition as described
+from hfstyle.traditions import traditions
+
+PHOTO = "photo"
+"""The untouched photo among the models, as a control."""
+PHOTOS = sorted(path for folder in (EXAMPLES, ASSETS / "content") for path in folder.glob("*.jpg"))
+NAMES = {path.stem: path for path in PHOTOS}
+
+_BALLOT = """
+{{#if value}}
+<div class="ballot" style="--ratio: {{value.ratio}}">
+    <figure><img src="{{value.photo.url}}" alt="%(photo)s"><figcaption>%(photo_words)s</figcaption></figure>
+    <div class="sides">
+        <figure><img src="{{value.left.url}}" alt="A"><figcaption>A</figcaption></figure>
+        <figure><img src="{{value.right.url}}" alt="B"><figcaption>B</figcaption></figure>
+    </div>
+    {{#each value.questions}}
+    <fieldset data-question="{{this.name}}"{{#if this.later}} disabled{{/if}}>
+        <legend>{{{this.words}}}</legend>
+        <button type="button" data-answer="left"><kbd>←</kbd> A</button>
+        <button type="button" data-answer="tie"><kbd>↓</kbd> %(tie)s</button>
+        <button type="button" data-answer="right">B <kbd>→</kbd></button>
+    </fieldset>
+    {{/each}}
+</div>
+{{/if}}
+"""
+
+_BALLOT_SCRIPT = """
+const answers = {};
+const fieldsets = () => [...element.querySelectorAll("fieldset")];
+const open = () => fieldsets().find(fieldset => !fieldset.disabled && !fieldset.dataset.answered);
+const answer = (fieldset, value) => {
+    fieldset.dataset.answered = value;
+    fieldset.querySelectorAll("button").forEach(button => {
+        button.setAttribute("aria-pressed", String(button.dataset.answer === value));
+    });
+    answers[fieldset.dataset.question] = value;
+    const rest = fieldsets().find(other => other.disabled);
+    if (rest) { rest.disabled = false; rest.querySelector("button").focus({preventScroll: true}); }
+    else if (fieldsets().every(one => one.dataset.answered)) {
+        fieldsets().forEach(one => { one.disabled = true; });
+        trigger("click", {...answers});
+    }
+};
+element.addEventListener("click", event => {
+    const button = event.target.closest("[data-answer]");
+    if (button && !button.closest("fieldset").disabled) answer(button.closest("fieldset"), button.dataset.answer);
+});
+const keys = {ArrowLeft: "left", ArrowDown: "tie", ArrowRight: "right"};
+document.addEventListener("keydown", event => {
+    const shown = element.isConnected && document.documentElement.dataset.page === "compare";
+    const typing = event.target.closest("input, textarea, select, [role=listbox]");
+    if (!shown || typing || !keys[event.key] || !open() || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    answer(open(), keys[event.key]);
+});
+"""
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """What one visitor is asked."""
+
+    tradition: str
+    photo: str
+    left: str
+    right: str
+
+
+def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = False) -> None:
+    """Add the page to the `gr.Blocks` that is being built.
+
+    Args:
+        workshop: Has the visitor's own style, which can be compared too.
+        votes: Where votes are kept.
+        owner: See `mine.build`.
+    """
+    voter = gr.BrowserState(None, storage_key="hfstyle-voter", secret="hfstyle")
+    judged = [name for name in traditions() if len(contenders(name)) > 1]
+    asked = gr.State()
+    added = gr.State({})  # models of the Hub and the own style, each with the tradition in which it competes
+    with gr.Column(elem_id="compare"):
+        gr.HTML(f"<h2>{both('compare.title')}</h2><p>{both('compare.hint')}</p>", **STEP)
+        with gr.Row(elem_id="compare-controls"):
+            choice = gr.Dropdown(
+                [(label("compare.any"), ""), *((_title(name), name) for name in judged)],
+                value="",
+                label=label("compare.tradition"),
+                elem_id="compare-tradition",
+            )
+            start = gr.Button(label("compare.start"), variant="primary", elem_id="compare-start")
+        said = gr.HTML(visible=HIDDEN, elem_id="compare-said", **BARE)
+        ballot = gr.HTML(
+            html_template=_BALLOT % {"photo": "photo", "photo_words": both("photo"), "tie": both("compare.tie")},
+            js_on_load=_BALLOT_SCRIPT,
+            visible=HIDDEN,
+            elem_id="ballot",
+            **BARE,
+        )
+        with gr.Accordion(label("compare.more"), open=False, elem_id="compare-more"):
+            with gr.Row():
+                place = gr.Dropdown(
+                    [(_title(name), name) for name in judged], label=label("compare.as"), elem_id="compare-as"
+                )
+                model = gr.Textbox(
+                    label=label("hub.model"), placeholder="owner/name", max_length=200, elem_id="compare-model"
+                )
+            with gr.Row():
+                invite = gr.Button(label("compare.add"), size="md", elem_id="compare-add")
+                mine = gr.Button(label("compare.add_mine"), size="md", elem_id="compare-add-mine")
+        with gr.Accordion(label("compare.ranking"), open=False, elem_id="compare-ranking-box") as opened:
+            table = gr.HTML(elem_id="ranking", **BARE)
+            file = gr.DownloadButton(label("compare.csv"), visible=HIDDEN, size="md", elem_id="compare-csv")
+
+    async def ask(tradition: str, guests: dict[str, str], who: str | None, request: gr.Request) -> dict[Any, Any]:
+        """The next pair, on which this voter has not voted yet."""
+        who = who or secrets.token_hex(16)
+        try:
+            following = await asyncio.to_thread(_following, votes.votes(), who, tradition, guests)
+            if following is None:
+                words = f'<p role="status">{both("compare.all_done")}</p>'
+                hidden = gr.update(visible=HIDDEN)
+                return {voter: who, asked: None, ballot: hidden, said: gr.update(value=words, visible=True)}
+            value = await show(following, request.session_hash)
+        except Exception as error:
+            raise refusal(error, None) from error
+        done = sum(vote.voter == who for vote in votes.votes())
+        return {
+            voter: who,
+            asked: following,
+            ballot: gr.update(value=value, visible=True),
+            said: gr.update(
+                value=f'<p role="status">{both("compare.thanks", count=done)}</p>', visible=done > 0 or HIDDEN
+            ),
+        }
+
+    async def show(one: Ballot, session: str) -> dict[str, Any]:
+        small = await painter.shrink(NAMES[one.photo])
+        sides = {}
+        for side in ("left", "right"):
+            style, strength = painted_by(getattr(one, side), session)
+            sides[side] = (await painter.sketch(small.file, style, strength)).file
+        titles = in_both(described(one.tradition).titles)
+        return {
+            "ratio": small.size[0] / small.size[1],
+            "photo": FileData(path=str(small.file)).model_dump(),
+            **{side: FileData(path=str(path)).model_dump() for side, path in sides.items()},
+            "questions": [
+                {"name": "style", "words": f"{both('compare.style')} <em>{titles}</em>", "later": False},
+                {"name": "content", "words": both("compare.content"), "later": True},
+            ],
+        }
+
+    def painted_by(model_name: str, session: str) -> tuple[Any, float]:
+        """What the painter takes. The control is painted too, with strength 0, so that nothing gives it away."""
+        if model_name == PHOTO:
+            return bundled_styles()[0], 0.0
+        if model_name.startswith(OWN):
+            desk = workshop.desk(session)
+            if desk.bank is None or desk.style is None:
+                raise StudioError("error.no_style")
+            return desk.bank.painter(desk.style.name), 1.0
+        return model_name, 1.0
+
+    async def vote(one: Ballot | None, who: str | None, event: gr.EventData) -> None:
+        if one is None or who is None:
+            return
+        try:
+            given = Vote(voter=who, **vars(one), **{question: getattr(event, question) for question in QUESTIONS})
+            await asyncio.to_thread(votes.add, given)
+        except Exception as error:
+            raise refusal(error, None) from error
+
+    async def add(name: str, tradition: str | None, guests: dict[str, str], request: gr.Request) -> dict[str, str]:
+        try:
+            if tradition not in judged:
+                raise StudioError("error.no_tradition")
+            await painter.invite(name.strip(), hub_token(owner, request))
+        except Exception as error:
+            raise refusal(error, None) from error
+        gr.Info(both("compare.added"), duration=4)
+        return {**guests, name.strip(): tradition}
+
+    def add_mine(tradition: str | None, guests: dict[str, str], request: gr.Request) -> dict[str, str]:
+        try:
+            style = workshop.desk(request.session_hash).style
+            if style is None:
+                raise StudioError("error.no_style")
+            if tradition not in judged:
+                raise StudioError("error.no_tradition")
+        except HfstyleError as error:
+            raise refusal(error, None) from error
+        gr.Info(both("compare.added"), duration=4)
+        return {**guests, f"{OWN}{secrets.token_hex(4)}": tradition}
+
+    async def rank() -> dict[Any, Any]:
+        try:
+            there = await asyncio.to_thread(votes.votes)
+            told = await asyncio.to_thread(ranking_html, there)
+        except Exception as error:
+            raise refusal(error, None) from error
+        if not there:
+            return {table: told, file: gr.update(visible=HIDDEN)}
+        path = painter.new_folder() / "votes.csv"
+        path.write_text(to_csv(there), encoding="utf-8")
+        return {table: told, file: gr.update(value=str(path), visible=True)}
+
+    nexts = {
+        "fn": ask,
+        "inputs": [choice, added, voter],
+        "outputs": [voter, asked, ballot, said],
+        "show_progress_on": ballot,
+        "api_visibility": "private",
+        "concurrency_id": "asking",
+        "concurrency_limit": 4,
+    }
+    start.click(**nexts)
+    ballot.click(vote, [asked, voter], None, **AT_ONCE).success(**nexts)
+    invite.click(add, [model, place, added], added, api_visibility="private", concurrency_id="looking")
+    mine.click(add_mine, [place, added], added, **AT_ONCE)
+    opened.expand(
+        rank, None, [table, file], show_progress="minimal", api_visibility="private", concurrency_id="looking"
+    )
+
+
+OWN = "own-"
+"""How the name of a visitor's own style begins, among the models."""
+
+
+def contenders(tradition: str, guests: dict[str, str] | None = None) -> list[str]:
+    """What competes in a tradition: the photo, the bundled styles, and who was added."""
+    bundled = [name for name in bundled_styles() if tradition_of(name) == tradition]
+    return [PHOTO, *bundled, *(name for name, where in (guests or {}).items() if where == tradition)]
+
+
+def _following(votes: Sequence[Vote], who: str, tradition: str, guests: dict[str, str]) -> Ballot | None:
+    """A pair that this voter has not seen, of those that teach most, in the tradition with the fewest votes."""
+    random = secrets.SystemRandom()
+    traditions_left = [tradition] if tradition else [name for name in traditions() if len(contenders(name)) > 1]
+    counts = {name: sum(vote.tradition == name for vote in votes) for name in traditions_left}
+    for name in sorted(random.sample(traditions_left, len(traditions_left)), key=counts.__getitem__):
+        there = [vote for vote in votes if vote.tradition == name]
+        seen = {(vote.photo, vote.pair) for vote in there if vote.voter == who}
+        for pair in most_telling(there, all_pairs(contenders(name, guests))):
+            photos = [photo for photo in NAMES if (photo, pair) not in seen]
+            if photos:
+                used = {photo: sum(vote.photo == photo and vote.voter == who for vote in votes) for photo in photos}
+                photo = min(random.sample(photos, len(photos)), key=used.__getitem__)
+                left, right = random.sample(pair, 2)
+                return Ballot(name, photo, left, right)
+    return None
+
+
+def ranking_html(votes: Sequence[Vote]) -> str:
+    """For each tradition and question a table: who stands where, and how sure that is."""
+    if not votes:
+        return f"<p>{both('compare.no_votes')}</p>"
+    parts = [f"<p>{both('compare.counts', votes=len(votes), voters=len({vote.voter for vote in votes}))}</p>"]
+    for name in traditions():
+        mine = [vote for vote in votes if vote.tradition == name]
+        if not mine:
+            continue
+        parts.append(f"<h3>{in_both(described(name).titles)}</h3>")
+        for question in QUESTIONS:
+            parts.append(_table(question, ranking(mine, question, samples=200), agreement(mine, question)))
+    return "".join(parts) + f'<p class="quiet">{both("compare.ranking_hint")}</p>'
+
+
+def _table(question: str, standings: Sequence[Standing], agreed: Agreement | None) -> str:
+    rows = "".join(
+        f"<tr><th scope=row>{_name(one.model)}</th><td>{one.share:.0%}</td>"
+        f'<td><span class="interval" style="--low:{100 * one.low:.0f};--high:{100 * one.high:.0f};'
+        f'--at:{100 * one.share:.0f}" aria-hidden="true"></span>'
+        f'<span class="for-readers">{one.low:.0%} – {one.high:.0%}</span></td><td>{one.votes}</td></tr>'
+        for one in standings
+    )
+    told = "" if agreed is None else f'<p class="quiet">{both("compare.agreed", same=round(100 * agreed.same))}</p>'
+    heads = "".join(f"<th scope=col>{both(f'compare.{head}')}</th>" for head in ("model", "share", "sure", "votes"))
+    return f"<table><caption>{both(f'compare.by_{question}')}</caption><tr>{heads}</tr>{rows}</table>{told}"
+
+
+def _name(model: str) -> str:
+    """A model as the ranking calls it, as HTML."""
+    if model == PHOTO:
+        return both("compare.control")
+    return (
+        both("mine.title")
+        if model.startswith(OWN)
+        else style_words(model)
+        if model in bundled_styles()
+        else html.escape(model)
+    )
+
+
+def _title(tradition: str) -> Any:
+    return label(f"style.{tradition}")
+
+
+def open_votes() -> VoteStore:
+    """Where a studio keeps its votes: on this machine in `~/.hfstyle/votes`, and where the environment variable
+    `HFSTYLE_VOTES` names a data set on the Hub (owner/name), there too."""
+    from hfstyle.library import home
+
+    return VoteStore(home() / "votes", os.environ.get("HFSTYLE_VOTES") or None)

@@ -1,0 +1,143 @@
+"""In headless Chromium: models that are compared, models of the Hub, and links to a choice."""
+
+import csv
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import torch
+from playwright import sync_api
+from test_browser import PATIENCE, PHONE, SECONDS, choose, complaint, download, look, open_page, paint, studio
+from test_studio import same_pixels, small_photo
+
+from hfstyle import AutoModel, CycleGANGenerator
+from hfstyle.studio.painter import EXAMPLES
+
+__all__ = ["open_page", "studio"]  # fixtures
+
+pytestmark = pytest.mark.browser
+
+
+def go(page: sync_api.Page, address: str) -> None:
+    """To another address of the studio, loaded anew."""
+    page.goto("about:blank")
+    page.goto(address)
+    page.locator(".languages [aria-pressed=true]").wait_for()
+
+
+def ballot(page: sync_api.Page, before: str = "") -> str:
+    """Wait for the next pair; returns what tells it from others."""
+    page.wait_for_function(
+        "before => { const image = document.querySelector('#ballot .sides img');"
+        "return image && image.getAttribute('src') !== before }",
+        arg=before,
+        timeout=PATIENCE,
+    )
+    page.wait_for_function("[...document.querySelectorAll('#ballot img')].every(image => image.naturalWidth > 0)")
+    return page.locator("#ballot .sides img").first.get_attribute("src")
+
+
+def test_pairs_are_judged_and_ranked(open_page, tmp_path):
+    page = open_page()
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_role("button", name="Show me two").click()
+    first = ballot(page)
+    look(page, "compare", full=True)
+    markup = page.locator("#ballot").inner_html()
+    assert not any(word in markup for word in ("monet", "vangogh", "bank")), "nothing gives away who painted"
+    assert page.locator("#ballot fieldset").nth(1).is_disabled(), "one question after the other"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowDown")
+    second = ballot(page, first)
+    page.get_by_text("Thank you: 1 answered.").wait_for()
+    page.locator("#ballot fieldset").nth(0).get_by_role("button", name="B").click()
+    page.locator("#ballot fieldset").nth(1).get_by_role("button", name="A").click()
+    ballot(page, second)
+    page.get_by_text("Thank you: 2 answered.").wait_for()
+    page.get_by_role("button", name="What people found").click()
+    page.locator("#ranking table").first.wait_for()
+    look(page, "compare-ranking", full=True)
+    assert page.locator("#ranking").get_by_text("The untouched photo").first.is_visible()
+    with page.expect_download() as waiting:
+        page.locator("#compare-csv").click()
+    waiting.value.save_as(tmp_path / "votes.csv")
+    with open(tmp_path / "votes.csv", encoding="utf-8") as file:
+        votes = list(csv.DictReader(file))[-2:]
+    assert [(vote["style"], vote["content"]) for vote in votes] == [("left", "tie"), ("right", "left")]
+    assert votes[0]["voter"] == votes[1]["voter"] and votes[0]["photo"] != votes[1]["photo"]
+
+
+def test_compare_in_chinese_on_a_phone_by_night(open_page):
+    page = open_page(**PHONE, locale="zh-CN", color_scheme="dark")
+    page.get_by_role("link", name="比较").click()
+    page.get_by_role("button", name="给我看两幅").click()
+    ballot(page)
+    look(page, "compare-phone-chinese-dark", full=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#ballot fieldset").first.get_by_role("button", name="不分上下").click()
+    assert page.locator("#ballot fieldset").nth(1).is_enabled()
+
+
+def test_a_link_reopens_a_choice(open_page, studio, tmp_path):
+    page = open_page()
+    go(page, f"{studio.url}?style=monet&strength=60&colors=photo&photo=seeding&nonsense=1")
+    page.locator("#photo img").wait_for()
+    assert page.get_by_role("radio", name="Monet", exact=True).is_checked()
+    assert page.locator("#strength input[type=number]").input_value() == "60"
+    assert page.locator("#keep-color input").is_checked()
+    paint(page)
+    download(page).save_as(tmp_path / "painting.png")
+    bank = AutoModel.from_pretrained("bank")
+    expected = bank.stylize(EXAMPLES / "seeding.jpg", "monet", strength=0.6, preserve_color=True)
+    same_pixels(tmp_path / "painting.png", expected)
+    # And the address follows.
+    page.locator("#keep-color input").uncheck()
+    page.get_by_role("radio", name="Kuindzhi").check()
+    page.wait_for_function("location.search.includes('kuindzhi') && !location.search.includes('colors')")
+    asked = parse_qs(urlsplit(page.url).query)
+    assert asked["style"] == ["kuindzhi"] and asked["strength"] == ["60"] and asked["photo"] == ["seeding"]
+
+
+def test_a_link_to_nonsense_is_the_page_as_ever(open_page, studio):
+    page = open_page()
+    go(page, f"{studio.url}?style=<img>&strength=1e9&photo=../../etc/passwd")
+    page.locator("#paint").wait_for()
+    assert page.locator("#strength input[type=number]").input_value() == "100"
+    assert page.locator("#photo img").count() == 0
+
+
+CARD = """---
+license: mit
+---
+# A tiny model
+It paints <script>alert(1)</script> nothing. ![spy](http://127.0.0.2/spy.png) <img src="http://127.0.0.2/spy.png">
+"""
+
+
+def test_a_model_of_the_hub_is_loaded_with_its_card(open_page, hub, tmp_path, monkeypatch):
+    torch.manual_seed(1)
+    model = CycleGANGenerator(ngf=4, n_blocks=1)
+    model.push_to_hub("alice/tiny", token="hf_alice", card=CARD)
+    page = open_page()
+    page.get_by_role("button", name="A model on the Hugging Face Hub").locator("visible=true").first.click()
+    page.locator("#hub-model textarea, #hub-model input").fill("alice/missing")
+    page.get_by_role("button", name="Load it").click()
+    assert "alice/missing" in complaint(page)
+    page.locator("#hub-model textarea, #hub-model input").fill("alice/tiny")
+    page.get_by_role("button", name="Load it").click()
+    page.locator("#hub-card").get_by_text("A tiny model").wait_for()
+    look(page, "hub-model", full=True)
+    assert page.locator("#hub-card img, #hub-card script").count() == 0
+    assert page.get_by_role("radio", name="alice/tiny").is_checked()
+    photo = small_photo(tmp_path / "photo.png", size=(420, 280))
+    choose(page, photo)
+    paint(page)
+    download(page).save_as(tmp_path / "painting.png")
+    same_pixels(tmp_path / "painting.png", model.stylize(photo))
+    # It competes where it is asked to.
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_role("button", name="Compare other models too").click()
+    page.get_by_role("textbox", name="A model on the Hugging Face Hub").fill("alice/tiny")
+    page.get_by_role("button", name="Add this model").click()
+    page.get_by_text("It is among those that you compare now.").wait_for(timeout=20 * SECONDS)
+    page.get_by_role("button", name="Show me two").click()
+    ballot(page)

@@ -1,0 +1,177 @@
+"""What programs call: the endpoints beside /stylize, through gradio_client, and as tools of an MCP server."""
+
+import asyncio
+import base64
+import json
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+from PIL import Image
+from test_studio import running_studio, same_pixels, small_photo
+
+from hfstyle import AutoModel, Style, bundled_styles
+from hfstyle.studio.stylise import default_style
+
+ENDPOINTS = {"/stylize", "/sheet", "/styles", "/distance", "/learn_style", "/imagine"}
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    with running_studio(tmp_path_factory.mktemp("studio")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(studio, tmp_path_factory):
+    return Client(studio.url, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return AutoModel.from_pretrained("bank")
+
+
+def test_the_endpoints_say_what_they_take(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(endpoints) == ENDPOINTS
+    parameters = endpoints["/stylize"]["parameters"]
+    defaults = {parameter["parameter_name"]: parameter["parameter_default"] for parameter in parameters}
+    assert defaults == {
+        "photo": None, "style": default_style(), "strength": 1.0, "preserve_color": False, "style_file": None,
+    }  # fmt: skip
+    for name, endpoint in endpoints.items():
+        assert len(endpoint["description"]) > 40, name
+
+
+def test_styles_are_listed(client):
+    listed = client.predict(api_name="/styles")
+    assert [style["name"] for style in listed] == bundled_styles()
+    assert all(style["title"] and style["about"] for style in listed)
+
+
+def test_a_blend_is_painted(client, bank, tmp_path):
+    photo = small_photo(tmp_path / "photo.png")
+    painting = client.predict(handle_file(photo), "monet=.6,vangogh=.4", api_name="/stylize")
+    same_pixels(painting, bank.stylize(photo, {"monet": 0.6, "vangogh": 0.4}))
+
+
+@pytest.mark.parametrize(
+    ("style", "words"), [("monet=.6,sunset=.4", "no such style"), ("monet=x", "a blend is written"), ("=1", "such")]
+)
+def test_a_wrong_blend_gets_a_sentence(client, tmp_path, style, words):
+    with pytest.raises(AppError, match=words):
+        client.predict(handle_file(small_photo(tmp_path / "photo.png")), style, api_name="/stylize")
+
+
+def test_a_sheet_has_every_style(client, tmp_path):
+    sheet = Image.open(client.predict(handle_file(small_photo(tmp_path / "photo.png")), api_name="/sheet"))
+    assert sheet.format == "PNG" and sheet.width > 3 * 96 and sheet.height > 3 * 64
+    assert len(np.unique(np.asarray(sheet).reshape(-1, 3), axis=0)) > 1000
+
+
+def test_a_painting_is_located(client, bank, tmp_path):
+    photo = small_photo(tmp_path / "photo.png", size=(320, 240))
+    bank.stylize(photo, "monet").save(tmp_path / "painting.png")
+    measures = client.predict(
+        handle_file(photo), handle_file(tmp_path / "painting.png"), "monet", api_name="/distance"
+    )
+    assert {"measure", "photos", "painted", "tradition", "share"} == set(measures[0]) and len(measures) > 5
+    with pytest.raises(AppError, match="there is no tradition"):
+        client.predict(handle_file(photo), handle_file(photo), "sunset", api_name="/distance")
+
+
+@pytest.mark.slow
+def test_a_style_is_learnt_and_painted_in(client, bank, studio, tmp_path):
+    pictures = [small_photo(tmp_path / f"{n}.png", size=(160 + n, 140)) for n in range(2)]
+    file = client.predict([handle_file(one) for one in pictures], 5, api_name="/learn_style")
+    style = Style.load(file)
+    assert style.about["pictures"].startswith("1 picture") and Path(file).stat().st_size < 64 * 1024
+    photo = small_photo(tmp_path / "photo.png")
+    painting = client.predict(handle_file(photo), "ignored", style_file=handle_file(file), api_name="/stylize")
+    own = AutoModel.from_pretrained("bank")
+    same_pixels(painting, own.stylize(photo, own.load_style(style)))
+    assert not list(studio.temporary.rglob("picture.jpg")), "the pictures are deleted at once"
+
+
+@pytest.mark.parametrize(
+    ("pictures", "seconds", "words"),
+    [([], 5, "Bring a picture"), (["text"], 5, "text.jpg"), (["good"], 600, "between 5 and 60")],
+)
+def test_learning_from_nothing_gets_a_sentence(client, tmp_path, pictures, seconds, words):
+    (tmp_path / "text.jpg").write_text("I am no picture.")
+    small_photo(tmp_path / "good.jpg")
+    files = [handle_file(tmp_path / f"{name}.jpg") for name in pictures]
+    with pytest.raises(AppError, match=words):
+        client.predict(files, seconds, api_name="/learn_style")
+
+
+def test_a_file_that_is_no_style_gets_a_sentence(client, tmp_path):
+    photo = small_photo(tmp_path / "photo.png")
+    with pytest.raises(AppError, match="the style file"):
+        client.predict(handle_file(photo), style_file=handle_file(photo), api_name="/stylize")
+
+
+def test_pictures_are_imagined(client):
+    model = AutoModel.from_pretrained("imagine")
+    files = client.predict(3, 2, api_name="/imagine")
+    expected = model.generate(2, 3)
+    for file, picture in zip(files, expected, strict=True):
+        small = Image.open(file).resize(picture.size, Image.Resampling.BOX)
+        assert np.abs(np.asarray(small, float) - np.asarray(picture, float)).mean() < 12
+    with pytest.raises(AppError, match="between 1 and 16"):
+        client.predict(3, 100, api_name="/imagine")
+
+
+@pytest.mark.parametrize("place", ["{secret}", "http://127.0.0.1:9/photo.png", "/gradio_api/file={secret}"])
+@pytest.mark.parametrize("endpoint", ["learn_style", "sheet"])
+def test_only_uploaded_files_are_read(studio, tmp_path, place, endpoint):
+    secret = small_photo(tmp_path / "secret.png")
+    file = {"path": place.format(secret=secret), "meta": {"_type": "gradio.FileData"}}
+    call = studio.post(f"call/{endpoint}", json={"data": [[file], 5] if endpoint == "learn_style" else [file]})
+    answer = httpx.get(f"{studio.url}gradio_api/call/{endpoint}/{call.json()['event_id']}", timeout=60).text
+    assert "event: error" in answer and "safetensors" not in answer and "sheet" not in answer
+
+
+def use_tools(url: str, work):
+    async def session():
+        async with (
+            streamablehttp_client(f"{url}gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as mcp,
+        ):
+            await mcp.initialize()
+            return await work(mcp)
+
+    return asyncio.run(session())
+
+
+def test_the_endpoints_are_tools(studio, bank, tmp_path):
+    """A photo goes in as an upload's address, as `gradio upload-mcp` gives it, or as data; the painting comes out."""
+    photo = small_photo(tmp_path / "photo.png")
+    (path,) = studio.post("upload", files={"files": ("photo.png", photo.read_bytes())}).json()
+    data = f"data:image/png;base64,{base64.b64encode(photo.read_bytes()).decode()}"
+
+    async def work(mcp):
+        tools = (await mcp.list_tools()).tools
+        listed = await mcp.call_tool("styles", {})
+        paintings = [
+            await mcp.call_tool("stylize", {"photo": given, "style": "monet"})
+            for given in (f"{studio.url}gradio_api/file={path}", data)
+        ]
+        refused = await mcp.call_tool("stylize", {"photo": "http://127.0.0.1:9/photo.png", "style": "monet"})
+        return tools, listed, paintings, refused
+
+    tools, listed, paintings, refused = use_tools(studio.url, work)
+    described = {tool.name: tool for tool in tools}
+    assert {f"/{name}" for name in described} == ENDPOINTS
+    assert "keep" in json.dumps(described["stylize"].inputSchema).lower(), "arguments are described"
+    assert "ukiyoe" in listed.content[0].text
+    for answer in paintings:
+        (tmp_path / "painting.png").write_bytes(base64.b64decode(answer.content[0].data))
+        same_pixels(tmp_path / "painting.png", bank.stylize(photo, "monet"))
+    assert refused.isError and "internet" in refused.content[0].text

@@ -1,0 +1,244 @@
+"""Votes: kept whatever happens, and what follows from them."""
+
+import dataclasses
+import json
+import math
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hfstyle.cli import main
+from hfstyle.errors import DataError, HubError
+from hfstyle.evaluation.votes import (
+    Vote,
+    VoteStore,
+    agreement,
+    all_pairs,
+    most_telling,
+    ranking,
+    read_votes,
+    summary,
+    to_csv,
+)
+
+ALICE = "hf_alice"
+
+
+def vote(voter="a", photo="coast", left="monet", right="photo", style="left", content="right", **more) -> Vote:
+    return Vote(voter, more.pop("tradition", "monet"), photo, left, right, style, content, **more)
+
+
+def crowd(strengths: dict[str, float], voters: int, votes: int, seed: int = 0) -> list[Vote]:
+    """People who answer as the model of Bradley & Terry says."""
+    random = np.random.default_rng(seed)
+    models = list(strengths)
+    found = []
+    for voter in range(voters):
+        for n in range(votes):
+            left, right = random.choice(models, 2, replace=False)
+            wins = random.random() < 1 / (1 + math.exp(strengths[right] - strengths[left]))
+            answer = "left" if wins else "right"
+            found.append(vote(f"v{voter}", f"p{n}", str(left), str(right), answer, "tie"))
+    return found
+
+
+# Keeping them
+
+
+def test_votes_are_kept_once_a_person_and_pair(tmp_path):
+    store = VoteStore(tmp_path)
+    assert store.add(vote())
+    assert not store.add(vote()), "the same again"
+    assert not store.add(vote(left="photo", right="monet")), "nor with the sides swapped"
+    assert store.add(vote(voter="b")) and store.add(vote(photo="other")) and store.add(vote(tradition="vangogh"))
+    assert [one.voter for one in VoteStore(tmp_path).votes()] == ["a", "b", "a", "a"]
+
+
+KILLED = """
+import os, signal, sys
+from hfstyle.evaluation.votes import Vote, VoteStore
+store = VoteStore(sys.argv[1])
+for n in range(1000):
+    store.add(Vote("a", "monet", f"p{n}", "monet", "photo", "left", "tie"))
+    print(n, flush=True)
+"""
+
+
+def test_no_vote_is_lost_by_a_kill(tmp_path):
+    """What was acknowledged is there after SIGKILL, and the next process goes on."""
+    process = subprocess.Popen([sys.executable, "-c", KILLED, tmp_path], stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        last = int(line)
+        if last >= 20:
+            process.send_signal(signal.SIGKILL)
+            break
+    last = max([last, *(int(line) for line in process.stdout)])
+    process.wait()
+    store = VoteStore(tmp_path)
+    assert len(store.votes()) >= last + 1
+    assert store.add(vote(photo="after"))
+
+
+def test_on_a_space_votes_go_to_a_data_set_and_come_back(tmp_path, hub, monkeypatch):
+    hub.add_user(ALICE, "alice")
+    store = VoteStore(tmp_path / "one", "alice/votes", ALICE)
+    assert store.add(vote()) and store.add(vote(voter="b"))
+    store.close()
+    repo = hub.repo("alice/votes", "dataset")
+    (name,) = (file for file in repo.files("main") if file.endswith(".jsonl"))
+    assert name.startswith("votes/") and repo.private
+    # A Space that starts again has an empty disk.
+    again = VoteStore(tmp_path / "two", "alice/votes", ALICE)
+    assert [one.voter for one in again.votes()] == ["a", "b"]
+    assert not again.add(vote()) and again.add(vote(voter="c"))
+    again.close()
+    assert len([file for file in repo.files("main") if file.endswith(".jsonl")]) == 2, "nobody's file was replaced"
+    monkeypatch.setenv("HF_TOKEN", ALICE)
+    assert sorted(one.voter for one in read_votes("alice/votes")) == ["a", "b", "c"]
+
+
+def test_what_a_kill_left_behind_goes_to_the_data_set_later(tmp_path, hub):
+    hub.add_user(ALICE, "alice")
+    killed = VoteStore(tmp_path, "alice/votes", ALICE)
+    killed.add(vote())
+    killed._scheduler.stop()  # the process is gone before a commit
+    VoteStore(tmp_path, "alice/votes", ALICE).close()
+    assert [one.voter for one in VoteStore(tmp_path / "new", "alice/votes", ALICE).votes()] == ["a"]
+
+
+def test_a_hub_that_refuses_is_one_sentence(tmp_path, hub):
+    with pytest.raises(HubError):
+        VoteStore(tmp_path, "alice/votes", "hf_nobody")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"style": "both"}, {"voter": ""}, {"photo": "x" * 201}, {"left": "photo"}, {"content": None}]
+)
+def test_what_is_no_vote_is_refused(wrong):
+    with pytest.raises(DataError, match="a vote"):
+        vote(**wrong)
+
+
+# Reading them
+
+
+def test_csv_goes_there_and_back(tmp_path):
+    votes = crowd({"a": 0, "b": 1, "photo, untouched": 2}, 2, 5)
+    (tmp_path / "votes.csv").write_text(to_csv(votes), encoding="utf-8")
+    assert read_votes(tmp_path / "votes.csv") == votes
+    store = VoteStore(tmp_path / "store")
+    for one in votes:
+        store.add(one)
+    assert set(read_votes(tmp_path / "store")) <= set(votes)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"not,votes\n1,2\n", "line 2, is no vote"),
+        (b"\xff\xfe\x00", "holds no votes"),
+        (b"SQLite format 3\0" + b"x" * 200, "holds no votes"),
+        (to_csv([vote()]).replace("left,", "middle,", 1).encode(), "is no vote|a vote's"),
+    ],
+)
+def test_a_file_of_something_else_is_one_sentence(tmp_path, text, words):
+    (tmp_path / "file").write_bytes(text)
+    with pytest.raises(DataError, match=words):
+        read_votes(tmp_path / "file")
+
+
+def test_no_file_is_one_sentence(tmp_path):
+    with pytest.raises(DataError, match="there are no votes in"):
+        read_votes(tmp_path / "missing")
+
+
+# What follows from them
+
+
+def test_the_ranking_finds_the_strengths():
+    truth = {"weak": -1.0, "middle": 0.0, "strong": 1.0}
+    standings = ranking(crowd(truth, 20, 40), "style", samples=100)
+    assert [one.model for one in standings] == ["strong", "middle", "weak"]
+    for one in standings:
+        assert one.strength == pytest.approx(truth[one.model], abs=0.35)
+        assert one.low <= one.share <= one.high
+    assert sum(one.share for one in standings) == pytest.approx(1.5)
+    assert sum(one.votes for one in standings) == 2 * 800
+
+
+def test_ties_are_half_a_win_for_each():
+    standings = ranking(crowd({"a": 0, "b": 1}, 3, 10), "content", samples=20)
+    assert [one.share for one in standings] == pytest.approx([0.5, 0.5])
+
+
+def test_few_votes_say_that_they_are_few():
+    few, many = (ranking(crowd({"a": 0, "b": 0.5}, voters, 5), "style", samples=100) for voters in (3, 60))
+    assert few[0].high - few[0].low > 2 * (many[0].high - many[0].low)
+    assert 0.5 < ranking([vote()], "style", samples=10)[0].share < 0.95, "one win is no certainty"
+
+
+def test_the_interval_is_that_of_people_and_not_of_votes():
+    """Two people who each say the same thirty times are two, not sixty."""
+    of_one_mind = [vote(f"v{v}", f"p{n}", "a", "b", ("left", "right")[v]) for v in range(2) for n in range(30)]
+    standing = ranking(of_one_mind, "style", samples=200)[0]
+    assert standing.low < 0.2 and standing.high > 0.8
+
+
+def test_agreement():
+    same = [vote(voter, f"p{n}", style=("left", "right")[n % 2]) for voter in "abc" for n in range(6)]
+    found = agreement(same, "style")
+    assert (found.pairs, found.same) == (18, 1.0) and found.alpha == pytest.approx(1)
+    # Sides are swapped for some, which changes nothing.
+    other = {"left": "right", "right": "left"}
+    turned = [dataclasses.replace(one, left=one.right, right=one.left, style=other[one.style]) for one in same]
+    swapped = [two if one.voter == "b" else one for one, two in zip(same, turned, strict=True)]
+    assert agreement(swapped, "style") == found
+    random = np.random.default_rng(0)
+    chance = [vote(voter, f"p{n}", style=str(random.choice(["left", "right"]))) for voter in "abcd" for n in range(60)]
+    found = agreement(chance, "style")
+    assert abs(found.alpha) < 0.15 and 0.4 < found.same < 0.6
+    assert agreement([vote(), vote(photo="other")], "style") is None
+    assert agreement([vote("a"), vote("b")], "style").alpha is None
+
+
+def test_pairs_are_chosen_where_a_vote_teaches_most():
+    pairs = all_pairs(["a", "b", "c", "d"])
+    # a and b have been compared often, and d always loses.
+    votes = [vote(f"v{n}", left="a", right="b", style=("left", "right")[n % 2]) for n in range(40)]
+    votes += [vote(f"w{n}", left=winner, right="d", style="left") for n in range(10) for winner in "ab"]
+    order = most_telling(votes, pairs)
+    assert "c" in order[0], "of c nothing is known"
+    assert order[-1] == ("a", "b"), "of a and b enough"
+    assert most_telling([], pairs) == pairs
+
+
+def test_by_tradition():
+    votes = [*crowd({"a": 0, "b": 1}, 2, 4), vote(tradition="ukiyoe", left="ukiyoe")]
+    told = summary(votes, samples=10)
+    assert told["votes"] == 9 and set(told["traditions"]) == {"monet", "ukiyoe"}
+    assert json.loads(json.dumps(told)) == told
+    assert told["traditions"]["ukiyoe"]["style"]["ranking"][0]["model"] == "ukiyoe"
+    assert told["traditions"]["ukiyoe"]["content"]["ranking"][0]["model"] == "photo"
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HFSTYLE_HOME", str(tmp_path))
+
+    def run(*arguments) -> tuple[int, str, str]:
+        return main(["votes", *map(str, arguments)]), *capsys.readouterr()
+
+    code, _, said = run()
+    assert code == 2 and "there are no votes in" in said
+    store = VoteStore(tmp_path / "votes")
+    for one in (vote(), vote("b"), vote("b", tradition="ukiyoe")):
+        store.add(one)
+    code, told, _ = run("--tradition", "monet", "--csv", tmp_path / "votes.csv")
+    assert code == 0 and "monet: who looks more like it" in told
+    assert "2 votes of 2 people" in told and "ukiyoe" not in told
+    assert len(read_votes(tmp_path / "votes.csv")) == 2
+    code, _, said = run("--csv", tmp_path / "votes.csv")
+    assert code == 2 and "--overwrite" in said
+    assert json.loads(run(tmp_path / "votes.csv", "--json")[1])["voters"] == 2
