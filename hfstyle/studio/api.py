@@ -15,6 +15,7 @@ import gradio as gr
 from hfstyle.assets import IMAGINE, bundled_models, bundled_styles, model_of
 from hfstyle.errors import OptionError
 from hfstyle.studio.components import QUEUE, READING, PhotoInput, PicturesInput, log_if_ours
+from hfstyle.studio.imagine import MOST_SEED
 from hfstyle.studio.mine import LEARN
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.stylise import default_style
@@ -36,13 +37,7 @@ MOST_PICTURES = 16
 def build(painter: Painter, workshop: Workshop) -> None:
     """Add the endpoints to the `gr.Blocks` that is being built."""
 
-    async def stylize(
-        photo: str | None,
-        style: str,
-        strength: float,
-        preserve_color: bool,
-        style_file: str | None,
-    ) -> str:
+    async def stylize(photo: str | None, style: str, strength: float, preserve_color: bool) -> str:
         """Turn a photo into a painting of the same size, a PNG with transparency where the photo has it. Photo and
         painting are deleted within the hour.
 
@@ -51,14 +46,30 @@ def build(painter: Painter, workshop: Workshop) -> None:
             style: A name that `styles` lists, or a blend such as ukiyoe=.6,monet=.4 of styles of the bank.
             strength: 0 gives the photo back, 1 the painting, between them a blend.
             preserve_color: Keep the photo's colours.
-            style_file: A style that `learn_style` made, which is then painted in instead.
         """
         with _one_sentence(photo):
-            _there(photo)
-            _check_number("strength", strength)
-            paints = read_blend(style or "") if style_file is None else await _opened(style_file)
-            painting = await painter.paint(photo, paints, strength, bool(preserve_color), previews=False)
-            return str(painting.full)
+            return await paint(photo, read_blend(style or ""), strength, preserve_color)
+
+    async def stylize_with_file(
+        photo: str | None, style_file: str | None, strength: float, preserve_color: bool
+    ) -> str:
+        """Turn a photo into a painting as `stylize` does, in a style of one's own.
+
+        Args:
+            photo: The photo (JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF).
+            style_file: What `learn_style` made (.safetensors).
+            strength: 0 gives the photo back, 1 the painting, between them a blend.
+            preserve_color: Keep the photo's colours.
+        """
+        with _one_sentence(photo):
+            if not style_file:
+                raise OptionError("there is no style file; learn_style makes one")
+            return await paint(photo, await _opened(style_file), strength, preserve_color)
+
+    async def paint(photo: str | None, style: Any, strength: float, preserve_color: bool) -> str:
+        _there(photo)
+        _check_number("strength", strength)
+        return str((await painter.paint(photo, style, strength, bool(preserve_color), previews=False)).full)
 
     async def sheet(photo: str | None, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008 - Gradio's way
         """Paint a photo in every style that is here, side by side on one labelled sheet (PNG).
@@ -106,7 +117,7 @@ def build(painter: Painter, workshop: Workshop) -> None:
         hfstyle; the pictures are deleted at once.
 
         Args:
-            pictures: 1 to 30 picture files.
+            pictures: 1 to 30 picture files, each of which can be read.
             seconds: How long to learn, 5 to 60.
         """
         with _one_sentence(None):
@@ -114,8 +125,8 @@ def build(painter: Painter, workshop: Workshop) -> None:
             session = secrets.token_hex(16)
             try:
                 wrong = await workshop.collect(session, [(file, Path(file).name) for file in pictures or []])
-                if wrong and not workshop.desk(session).pictures:
-                    raise wrong[0][1]
+                for name, error in wrong:
+                    raise gr.Error(error_sentence(error, name), print_exception=False)
                 async for moment in workshop.learn(session, None, seconds):
                     progress(moment.worked / (moment.worked + moment.left or 1))
                 file = painter.new_folder() / f"{NAME}.safetensors"
@@ -124,19 +135,19 @@ def build(painter: Painter, workshop: Workshop) -> None:
             finally:
                 workshop.leave(session)
 
-    async def imagine(seed: float, number: float, towards: float | None) -> list[str]:
+    async def imagine(seed: float, number: float, towards: float) -> list[str]:
         """Draw pictures out of nothing but chance.
 
         Args:
             seed: Whole number; the same seed draws the same pictures.
             number: How many pictures, 1 to 16.
-            towards: Another seed, to draw the pictures on the way to it.
+            towards: Another seed, to draw the pictures on the way to it; -1 for none.
         """
         with _one_sentence(None):
             _check_number("number", number, 1, MOST_PICTURES)
-            for one in (seed, towards or 0):
-                _check_number("a seed", one, 0, 2**32 - 1)
-            last = None if towards is None else int(towards)
+            _check_number("seed", seed, 0, MOST_SEED)
+            _check_number("towards", towards, -1, MOST_SEED)
+            last = None if towards < 0 else int(towards)
             return [str(file) for file in await painter.imagine(int(seed), last, int(number))]
 
     with gr.Column(visible=False):
@@ -147,7 +158,17 @@ def build(painter: Painter, workshop: Workshop) -> None:
                 gr.Textbox(default_style(), label="style"),
                 gr.Number(1.0, label="strength"),
                 gr.Checkbox(False, label="preserve_color"),
+            ],
+            gr.Image(format="png", type="filepath", label="painting"),
+            **QUEUE,
+        )
+        _offer(
+            stylize_with_file,
+            [
+                PhotoInput(label="photo"),
                 PicturesInput(label="style_file"),
+                gr.Number(1.0, label="strength"),
+                gr.Checkbox(False, label="preserve_color"),
             ],
             gr.Image(format="png", type="filepath", label="painting"),
             **QUEUE,
@@ -169,7 +190,7 @@ def build(painter: Painter, workshop: Workshop) -> None:
         if IMAGINE in bundled_models():
             _offer(
                 imagine,
-                [gr.Number(0, label="seed"), gr.Number(1, label="number"), gr.Number(None, label="towards")],
+                [gr.Number(0, label="seed"), gr.Number(1, label="number"), gr.Number(-1, label="towards")],
                 gr.File(file_count="multiple", label="pictures"),
                 **QUEUE,
             )
