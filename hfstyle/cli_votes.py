@@ -49,10 +49,8 @@ class Votes:
             for question in QUESTIONS:
                 print(f"\n{tradition}: {ASKED[question]}")
                 for one in found[question]["ranking"]:
-                    print(
-                        f"  {one['model']:<32} {one['share']:>4.0%}  ({one['low']:.0%} to {one['high']:.0%}), "
-                        f"{one['votes']} votes"
-                    )
+                    sure = "too few people" if one["low"] is None else f"{one['low']:.0%} to {one['high']:.0%}"
+                    print(f"  {one['model']:<32} {one['share']:>4.0%}  ({sure}), {one['votes']} votes")
                 if agreed := found[question]["agreement"]:
                     alpha = "" if agreed["alpha"] is None else f", Krippendorff's alpha {agreed['alpha']:.2f}"
                     print(

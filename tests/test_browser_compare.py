@@ -44,7 +44,7 @@ def test_pairs_are_judged_and_ranked(open_page, tmp_path):
     look(page, "compare", full=True)
     markup = page.locator("#ballot").inner_html()
     assert not any(word in markup for word in ("monet", "vangogh", "bank")), "nothing gives away who painted"
-    assert page.locator("#ballot fieldset").nth(1).is_disabled(), "one question after the other"
+    assert page.locator("#ballot fieldset").nth(1).get_by_role("button", name="A").is_disabled(), "one after the other"
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowDown")
     second = ballot(page, first)
@@ -74,7 +74,7 @@ def test_compare_in_chinese_on_a_phone_by_night(open_page):
     look(page, "compare-phone-chinese-dark", full=True)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.locator("#ballot fieldset").first.get_by_role("button", name="不分上下").click()
-    assert page.locator("#ballot fieldset").nth(1).is_enabled()
+    assert page.locator("#ballot fieldset").nth(1).get_by_role("button", name="A").is_enabled()
 
 
 def test_a_link_reopens_a_choice(open_page, studio, tmp_path):

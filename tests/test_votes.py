@@ -175,14 +175,16 @@ def test_ties_are_half_a_win_for_each():
 
 
 def test_few_votes_say_that_they_are_few():
-    few, many = (ranking(crowd({"a": 0, "b": 0.5}, voters, 5), "style", samples=100) for voters in (3, 60))
+    few, many = (ranking(crowd({"a": 0, "b": 0.5}, voters, 5), "style", samples=100) for voters in (5, 60))
     assert few[0].high - few[0].low > 2 * (many[0].high - many[0].low)
-    assert 0.5 < ranking([vote()], "style", samples=10)[0].share < 0.95, "one win is no certainty"
+    alone = ranking([vote()], "style", samples=10)[0]
+    assert 0.5 < alone.share < 0.95 and alone.low is None, "one win is no certainty"
+    assert ranking([vote(photo=f"p{n}") for n in range(9)], "style", samples=10)[0].low is not None, "of one person"
 
 
 def test_the_interval_is_that_of_people_and_not_of_votes():
-    """Two people who each say the same thirty times are two, not sixty."""
-    of_one_mind = [vote(f"v{v}", f"p{n}", "a", "b", ("left", "right")[v]) for v in range(2) for n in range(30)]
+    """Six people who each say the same thirty times are six, not a hundred and eighty."""
+    of_one_mind = [vote(f"v{v}", f"p{n}", "a", "b", ("left", "right")[v % 2]) for v in range(6) for n in range(30)]
     standing = ranking(of_one_mind, "style", samples=200)[0]
     assert standing.low < 0.2 and standing.high > 0.8
 

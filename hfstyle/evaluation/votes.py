@@ -37,6 +37,8 @@ QUESTIONS: tuple[Question, ...] = get_args(Question)
 PRIOR = 0.5
 """Wins of each model over each other one that the fit begins with: nobody who has won a few votes is infinitely
 strong."""
+FEWEST = 5
+"""Voters from which bootstrap samples tell how sure a ranking is."""
 FOLDER = "votes"
 """Of the files in a data set on the Hub."""
 EVERY = 5.0
@@ -267,16 +269,17 @@ class Standing:
     """Of Bradley & Terry, with a mean of 0 over the models."""
     share: float
     """The mean chance, by the strengths, to be preferred to one of the others."""
-    low: float
-    """95 % of bootstrap samples of the voters have a share between `low` and `high`."""
-    high: float
+    low: float | None
+    """95 % of bootstrap samples of the voters have a share between `low` and `high`; None of fewer than `FEWEST`."""
+    high: float | None
     votes: int
 
 
 def ranking(votes: Sequence[Vote], question: Question, samples: int = 500, seed: int = 0) -> list[Standing]:
     """Models by their strengths, the strongest first.
 
-    Intervals come from bootstrap samples of voters, and not of votes: those of one person are not independent.
+    Intervals come from bootstrap samples of voters, and not of votes: those of one person are not independent. Where
+    all are of one person, they say how sure that person is.
 
     Raises:
         DataError: There are no votes.
@@ -293,13 +296,14 @@ def ranking(votes: Sequence[Vote], question: Question, samples: int = 500, seed:
     groups = list(by_voter.values()) if len(by_voter) > 1 else [[vote] for vote in votes]
     random = np.random.default_rng(seed)
     drawn = []
-    for _ in range(samples):
+    for _ in range(samples if len(groups) >= FEWEST else 0):
         sample = [vote for n in random.integers(len(groups), size=len(groups)) for vote in groups[n]]
         drawn.append(_shares(_fit(sample, question, models)))
-    low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0) if drawn else (shares, shares)
-    counts = {model: sum(model in vote.pair for vote in votes) for model in models}
-    rows = zip(models, strengths, shares, low, high, strict=True)
-    standings = [Standing(model, *(float(x) for x in values), counts[model]) for model, *values in rows]
+    bounds = np.quantile(np.array(drawn), [0.025, 0.975], axis=0).T.tolist() if drawn else [(None, None)] * len(models)
+    standings = [
+        Standing(model, float(strength), float(share), *bound, sum(model in vote.pair for vote in votes))
+        for model, strength, share, bound in zip(models, strengths, shares, bounds, strict=True)
+    ]
     return sorted(standings, key=lambda standing: -standing.strength)
 
 

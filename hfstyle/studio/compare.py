@@ -302,14 +302,22 @@ def ranking_html(votes: Sequence[Vote]) -> str:
 def _table(question: str, standings: Sequence[Standing], agreed: Agreement | None) -> str:
     rows = "".join(
         f"<tr><th scope=row>{_name(one.model)}</th><td>{one.share:.0%}</td>"
-        f'<td><span class="interval" style="--low:{100 * one.low:.0f};--high:{100 * one.high:.0f};'
-        f'--at:{100 * one.share:.0f}" aria-hidden="true"></span>'
-        f'<span class="for-readers">{one.low:.0%} – {one.high:.0%}</span></td><td>{one.votes}</td></tr>'
+        f"<td>{_interval(one)}</td><td>{one.votes}</td></tr>"
         for one in standings
     )
     told = "" if agreed is None else f'<p class="quiet">{both("compare.agreed", same=round(100 * agreed.same))}</p>'
     heads = "".join(f"<th scope=col>{both(f'compare.{head}')}</th>" for head in ("model", "share", "sure", "votes"))
     return f"<table><caption>{both(f'compare.by_{question}')}</caption><tr>{heads}</tr>{rows}</table>{told}"
+
+
+def _interval(one: Standing) -> str:
+    if one.low is None or one.high is None:
+        return both("compare.too_few")
+    places = f"--low:{100 * one.low:.0f};--high:{100 * one.high:.0f};--at:{100 * one.share:.0f}"
+    return (
+        f'<span class="interval" style="{places}" aria-hidden="true"></span>'
+        f'<span class="for-readers">{one.low:.0%} – {one.high:.0%}</span>'
+    )
 
 
 def _name(model: str) -> str:

@@ -276,7 +276,7 @@ class Painter:
         painting = self._stylize(run, image, style, strength=strength, preserve_color=preserve_color)
         folder = self.new_folder()
         named = style.style if _was_learnt(style) else style
-        name = named.replace(":", "-") if isinstance(named, str) else "+".join(named)
+        name = re.sub("[:/]", "-", named) if isinstance(named, str) else "+".join(named)
         full = folder / f"{photo.stem[:60] or 'photo'}-{name}.png"
         # Pillow's default, 6, takes three times as long and makes a painting no smaller.
         painting.save(full, "PNG", compress_level=2)

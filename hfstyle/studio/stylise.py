@@ -1,6 +1,5 @@
 """The first page: a photo goes in, a painting comes out."""
 
-import html
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -221,8 +220,9 @@ def read_link(asked: Mapping[str, str]) -> dict[str, Any]:
 
 def card_text(card: str) -> str:
     """A stranger's card as the page shows it: no HTML, and no pictures, which would be fetched from anywhere."""
-    plain = re.sub(r"!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])?", "", re.sub(r"<!--.*?-->", "", card, flags=re.DOTALL))
-    return html.escape(plain, quote=False).replace("&gt;", ">")[:MAX_CARD]
+    without_tags = re.sub(r"<!--.*?-->|</?[a-zA-Z][^>]*>", "", card[:MAX_CARD], flags=re.DOTALL)
+    without_pictures = re.sub(r"!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])?", "", without_tags)
+    return without_pictures.replace("<", "&lt;")
 
 
 def default_style() -> str | None:

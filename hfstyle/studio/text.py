@@ -187,6 +187,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "compare.model": {"en": "Painted by", "zh-CN": "作画者"},
     "compare.share": {"en": "Preferred", "zh-CN": "被选中"},
     "compare.sure": {"en": "How sure", "zh-CN": "可信区间"},
+    "compare.too_few": {"en": "too few people yet", "zh-CN": "人数还太少"},
     "compare.votes": {"en": "Votes", "zh-CN": "票数"},
     "compare.control": {"en": "The untouched photo", "zh-CN": "原照片"},
     "compare.agreed": {
