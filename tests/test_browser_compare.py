@@ -141,3 +141,36 @@ def test_a_model_of_the_hub_is_loaded_with_its_card(open_page, hub, tmp_path, mo
     page.get_by_text("It is among those that you compare now.").wait_for(timeout=20 * SECONDS)
     page.get_by_role("button", name="Show me two").click()
     ballot(page)
+
+
+def test_the_camera_is_painted_live(open_page):
+    page = open_page()
+    page.get_by_role("link", name="Live").click()
+    page.get_by_role("button", name="Start the camera").click()
+    canvas = page.locator("#live-stage canvas")
+    page.wait_for_function("document.querySelector('#live-stage canvas').dataset.frames > 8", timeout=PATIENCE)
+    page.get_by_text("pictures a second").locator("visible=true").wait_for()
+    look(page, "live", full=True)
+    print("frames a second in Chromium:", canvas.get_attribute("data-pace"))
+    page.get_by_role("radio", name="Kuindzhi").locator("visible=true").check()
+    page.wait_for_function("document.querySelector('#live-stage .live').dataset.style === 'kuindzhi'")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Keep this picture").click()
+    assert waiting.value.suggested_filename == "kuindzhi.png"
+    page.get_by_role("link", name="Imagine").click()  # the camera is off as soon as another page is looked at
+    page.wait_for_timeout(1500)
+    before = canvas.get_attribute("data-frames")
+    page.wait_for_timeout(500)
+    assert canvas.get_attribute("data-frames") == before
+    page.get_by_role("link", name="Live").click()
+    page.get_by_role("button", name="Start the camera").wait_for()
+
+
+def test_a_refused_camera_is_said(open_page):
+    page = open_page()
+    page.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError') } }"
+    )
+    page.get_by_role("link", name="Live").click()
+    page.get_by_role("button", name="Start the camera").click()
+    page.get_by_text("does not let this page use the camera").locator("visible=true").wait_for()

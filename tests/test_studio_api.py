@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import io
 import json
 from pathlib import Path
 
@@ -173,3 +174,38 @@ def test_the_endpoints_are_tools(studio, bank, tmp_path):
         (tmp_path / "painting.png").write_bytes(base64.b64decode(answer.content[0].data))
         same_pixels(tmp_path / "painting.png", bank.stylize(photo, "monet"))
     assert refused.isError and "internet" in refused.content[0].text
+
+
+def live(studio, frame: bytes, **options) -> httpx.Response:
+    return studio.post("live", params=options, content=frame, headers={"Content-Type": "image/jpeg"})
+
+
+def test_a_frame_of_the_camera_comes_back_painted(studio, bank, tmp_path):
+    frame = small_photo(tmp_path / "frame.jpg", size=(256, 192), quality=95)
+    answer = live(studio, frame.read_bytes(), style="monet", strength="50")
+    assert answer.headers["content-type"] == "image/jpeg"
+    painting = np.asarray(Image.open(io.BytesIO(answer.content)), float)
+    expected = np.asarray(bank.stylize(frame, "monet", strength=0.5), float)
+    assert painting.shape == expected.shape and np.abs(painting - expected).mean() < 6
+    assert not list(studio.temporary.rglob("*frame*")), "frames stay in memory"
+
+
+def test_a_large_frame_is_painted_small(studio, tmp_path):
+    frame = small_photo(tmp_path / "frame.jpg", size=(640, 400), quality=60)
+    assert Image.open(io.BytesIO(live(studio, frame.read_bytes(), style="monet").content)).size == (256, 160)
+
+
+@pytest.mark.parametrize(
+    ("frame", "options", "status", "words"),
+    [
+        (b"nonsense", {}, 400, "not a picture"),
+        (b"", {}, 400, "picture"),
+        (b"x" * 2**19, {}, 413, "no frame"),
+        (b"nonsense", {"style": "../secret"}, 400, "no such style"),
+        (b"nonsense", {"strength": "-1"}, 400, "no frame"),
+    ],
+)
+def test_what_is_no_frame_gets_a_sentence(studio, frame, options, status, words):
+    answer = live(studio, frame, **options)
+    assert answer.status_code == status and words in answer.json()["error"]
+    assert "Traceback" not in studio.log.read_text()

@@ -12,14 +12,14 @@ import gradio.mcp
 from hfstyle.assets import IMAGINE, bundled_models
 from hfstyle.errors import HfstyleError
 from hfstyle.evaluation.votes import VoteStore
-from hfstyle.studio import api, compare, imagine, mine, overview, stylise
+from hfstyle.studio import api, compare, imagine, live, mine, overview, stylise
 from hfstyle.studio.components import header
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.storage import CHECK_EVERY, MAX_AGE, claim_folder, keep_clean
 from hfstyle.studio.text import CATALOGUE, i18n
 from hfstyle.studio.theme import STYLE_SHEET, theme
 
-PAGES = ("one", "all", "mine", "imagine", "compare")
+PAGES = ("one", "all", "mine", "live", "imagine", "compare")
 """Their names in the address, the first page first; studio.css shows one of them."""
 
 MAX_UPLOAD_BYTES = 50 * 2**20
@@ -51,6 +51,8 @@ def build_app(painter: Painter | None = None, owner: bool = False, votes: VoteSt
         if IMAGINE in bundled_models():
             with gr.Column(elem_id="page-imagine"):
                 imagine.build(painter, shelf)
+        with gr.Column(elem_id="page-live"):
+            live.build()
         with gr.Column(elem_id="page-compare"):
             compare.build(painter, shelf.workshop, votes, owner)
         api.build(painter, shelf.workshop)
@@ -105,6 +107,7 @@ def launch(
         )
     except OSError as error:
         raise HfstyleError(f"the app cannot listen on port {port or 7860}: {error}") from error
+    live.serve(demo.app, painter)
     print(f"The studio is open at {demo.local_url} (Ctrl+C closes it)", flush=True)
     for style in filter(None, (stylise.default_style(), *overview.styles()[:1])):
         painter.warm_up(style)

@@ -5,6 +5,7 @@ torch and the models are imported when they are first needed, so that the page i
 
 import asyncio
 import contextlib
+import io
 import logging
 import os
 import re
@@ -42,6 +43,8 @@ PREVIEW_SIDE = 2048
 """Longest side, in pixels, of what the page shows; the download always has the photo's full size."""
 IMAGINED_SIDE = 256
 MAX_CARD_BYTES = 2**18
+FRAME_SIDE = 256
+"""Of what a camera sees."""
 SKETCH_SIDE = 512
 """Longest side, in pixels, of paintings that are looked at beside each other."""
 
@@ -183,6 +186,15 @@ class Painter:
         _check_there(photo)
         return await self._in_thread(self._sketch, Path(photo), style, strength)
 
+    async def frame(self, picture: bytes, style: str, strength: float) -> bytes:
+        """Paint what a camera sees: a JPEG of up to `FRAME_SIDE` pixels, from memory to memory.
+
+        Raises:
+            HfstyleError: In one sentence, what is wrong with the picture or the style.
+        """
+        self._check_known(style)
+        return await self._in_thread(self._frame, picture, style, strength)
+
     async def invite(self, name: str, token: str | bool | None) -> str:
         """Load a model, or a style, from the Hub. From then on `paint` and `sketch` know it by its name.
 
@@ -309,6 +321,16 @@ class Painter:
         run.check()
         painting = self._stylize(run, read_image(photo), style, strength=strength)
         return Sketch(_preview(painting, self.new_folder() / "sketch"), painting.size)
+
+    def _frame(self, run: "_Run", picture: bytes, style: str, strength: float) -> bytes:
+        from hfstyle.images import read_image
+
+        run.check()
+        photo = read_image(picture).convert("RGB")
+        photo.thumbnail((FRAME_SIDE, FRAME_SIDE))
+        out = io.BytesIO()
+        self._stylize(run, photo, style, strength=strength).save(out, "JPEG", quality=90)
+        return out.getvalue()
 
     def _stylize(
         self, run: "_Run", photo: "Image.Image", style: "Blend | StylePainter", **options: Any

@@ -35,6 +35,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "page.all": {"en": "All at once", "zh-CN": "全部画风"},
     "page.mine": {"en": "My style", "zh-CN": "我的画风"},
     "page.imagine": {"en": "Imagine", "zh-CN": "想象"},
+    "page.live": {"en": "Live", "zh-CN": "实时"},
     "page.compare": {"en": "Compare", "zh-CN": "比较"},
     # The stage
     "photo": {"en": "Photo", "zh-CN": "照片"},
@@ -155,6 +156,30 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "imagine.more": {"en": "Next seed", "zh-CN": "下一个种子"},
     "imagine.towards": {"en": "Another seed", "zh-CN": "另一个种子"},
     "imagine.walk": {"en": "Walk from one to the other", "zh-CN": "从一个走到另一个"},
+    # What the camera sees
+    "live.title": {"en": "Your camera, painted", "zh-CN": "镜头即画布"},
+    "live.hint": {
+        "en": "Frames go to the studio’s machine and come back painted; none is kept.",
+        "zh-CN": "画面传到运行本应用的机器，画好后传回，不作任何保存。",
+    },
+    "live.start": {"en": "Start the camera", "zh-CN": "打开相机"},
+    "live.turn": {"en": "Other camera", "zh-CN": "换个镜头"},
+    "live.keep": {"en": "Keep this picture", "zh-CN": "保存这一幅"},
+    "live.pace": {"en": "{pace} pictures a second", "zh-CN": "每秒 {pace} 幅"},
+    "live.refused": {
+        "en": "The browser does not let this page use the camera. Allow it in the address bar, then start again.",
+        "zh-CN": "浏览器不允许本页使用相机。请在地址栏中允许，然后重新打开。",
+    },
+    "live.missing": {
+        "en": "No camera was found, or another program uses it.",
+        "zh-CN": "没有找到相机，或相机正被其他程序使用。",
+    },
+    "live.lost": {"en": "The studio does not answer any more.", "zh-CN": "应用已没有响应。"},
+    "error.live_busy": {
+        "en": "Others use their cameras just now; you are next.",
+        "zh-CN": "其他人正在使用相机，请稍候。",
+    },
+    "error.live_frame": {"en": "This is no frame of a camera.", "zh-CN": "这不是相机的画面。"},
     # People as judges
     "compare.title": {"en": "Which is better?", "zh-CN": "哪一幅更好？"},
     "compare.hint": {
