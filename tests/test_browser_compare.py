@@ -174,3 +174,35 @@ def test_a_refused_camera_is_said(open_page):
     page.get_by_role("link", name="Live").click()
     page.get_by_role("button", name="Start the camera").click()
     page.get_by_text("does not let this page use the camera").locator("visible=true").wait_for()
+
+
+def test_a_style_is_measured(open_page, tmp_path):
+    paintings = [small_photo(tmp_path / f"{n}.png", size=(260 + 2 * n, 260)) for n in range(10)]
+    page = open_page()
+    page.get_by_role("link", name="Measure").click()
+    page.get_by_role("button", name="Measure", exact=True).click()
+    assert "takes ten at least" in complaint(page)
+    page.set_input_files("#measure-paintings input[type=file]", paintings)
+    page.wait_for_function("document.querySelectorAll('#measure-paintings tr').length >= 10")
+    page.get_by_role("button", name="Measure", exact=True).click()
+    page.get_by_text("of 12 photos painted").locator("visible=true").wait_for()
+    page.locator("#measure-stop").click()
+    page.get_by_role("button", name="Measure", exact=True).click()
+    report = page.frame_locator("#measure-report iframe")
+    report.get_by_role("heading", level=1).wait_for(timeout=2 * PATIENCE)
+    assert report.locator(".sheet figure").count() == 12
+    page.wait_for_function("document.querySelector('#measure-report figure img').naturalWidth > 0")
+    look(page, "measure", full=True)
+    with page.expect_download() as waiting:
+        page.locator("#measure-download").click()
+    assert waiting.value.suggested_filename == "report.html"
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_the_page_about(open_page, locale):
+    page = open_page(**(PHONE if locale == "zh-CN" else {}), locale=locale)
+    page.get_by_role("link", name={"en-US": "About", "zh-CN": "关于"}[locale]).click()
+    page.locator("#about summary").first.click()
+    assert page.locator("#about details").first.locator("p").nth(1).is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    look(page, f"about-{locale}", full=True)

@@ -19,7 +19,16 @@ from test_studio import running_studio, same_pixels, small_photo
 from hfstyle import AutoModel, Style, bundled_styles
 from hfstyle.studio.stylise import default_style
 
-ENDPOINTS = {"/stylize", "/stylize_with_file", "/sheet", "/styles", "/distance", "/learn_style", "/imagine"}
+ENDPOINTS = {
+    "/stylize",
+    "/stylize_with_file",
+    "/sheet",
+    "/styles",
+    "/distance",
+    "/learn_style",
+    "/imagine",
+    "/measure",
+}
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +218,19 @@ def test_what_is_no_frame_gets_a_sentence(studio, frame, options, status, words)
     answer = live(studio, frame, **options)
     assert answer.status_code == status and words in answer.json()["error"]
     assert "Traceback" not in studio.log.read_text()
+
+
+@pytest.mark.slow
+def test_a_style_is_measured(client, tmp_path):
+    """As `hfstyle evaluate` does it."""
+    crops = [small_photo(tmp_path / f"{n}.png", size=(230 + 2 * n, 230)) for n in range(10)]
+    files = [handle_file(path) for path in crops]
+    figures, report = client.predict("monet", files, files, api_name="/measure")
+    assert figures["photos"]["pictures"] == figures["paintings"]["pictures"] == 10
+    assert [row["name"] for row in figures["rows"]][:2] == ["monet", "photo unchanged"]
+    page = Path(report).read_text("utf-8")
+    assert "KID" in page and page.count("data:image") == 20
+    with pytest.raises(AppError, match="takes 10"):
+        client.predict("monet", files[:3], files, api_name="/measure")
+    with pytest.raises(AppError, match="no such style"):
+        client.predict("sunset", files, files, api_name="/measure")

@@ -16,6 +16,7 @@ from hfstyle.assets import IMAGINE, bundled_models, bundled_styles, model_of
 from hfstyle.errors import OptionError
 from hfstyle.studio.components import QUEUE, READING, PhotoInput, PicturesInput, log_if_ours
 from hfstyle.studio.imagine import MOST_SEED
+from hfstyle.studio.measure import MEASURING, Measured, Measurer
 from hfstyle.studio.mine import LEARN
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.stylise import default_style
@@ -34,7 +35,7 @@ MOST_PICTURES = 16
 """Of `imagine`, at once."""
 
 
-def build(painter: Painter, workshop: Workshop) -> None:
+def build(painter: Painter, workshop: Workshop, measurer: Measurer) -> None:
     """Add the endpoints to the `gr.Blocks` that is being built."""
 
     async def stylize(photo: str | None, style: str, strength: float, preserve_color: bool) -> str:
@@ -135,6 +136,27 @@ def build(painter: Painter, workshop: Workshop) -> None:
             finally:
                 workshop.leave(session)
 
+    async def measure(
+        style: str,
+        photos: list[str] | None,
+        paintings: list[str] | None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio's way
+    ) -> tuple[dict[str, Any], str]:
+        """Judge a style by photos that it paints and paintings of its tradition. Returns the figures (KID, FID,
+        content, profile) and a report in one HTML file.
+
+        Args:
+            style: A name that `styles` lists.
+            photos: At least ten photos.
+            paintings: At least ten paintings of the tradition; with fifty the figures mean something.
+        """
+        with _one_sentence(None):
+            async for found in measurer.measure(style, photos or [], paintings or []):
+                if isinstance(found, Measured):
+                    return found.judgement.to_dict(), str(found.report)
+                progress(found)
+            raise RuntimeError("nothing was measured")
+
     async def imagine(seed: float, number: float, towards: float) -> list[str]:
         """Draw pictures out of nothing but chance.
 
@@ -186,6 +208,16 @@ def build(painter: Painter, workshop: Workshop) -> None:
             [PicturesInput(file_count="multiple", label="pictures"), gr.Number(SECONDS, label="seconds")],
             gr.File(label="style"),
             **LEARN,
+        )
+        _offer(
+            measure,
+            [
+                gr.Textbox(default_style(), label="style"),
+                PicturesInput(file_count="multiple", label="photos"),
+                PicturesInput(file_count="multiple", label="paintings"),
+            ],
+            [gr.JSON(label="figures"), gr.File(label="report")],
+            **MEASURING,
         )
         if IMAGINE in bundled_models():
             _offer(

@@ -12,14 +12,14 @@ import gradio.mcp
 from hfstyle.assets import IMAGINE, bundled_models
 from hfstyle.errors import HfstyleError
 from hfstyle.evaluation.votes import VoteStore
-from hfstyle.studio import api, compare, imagine, live, mine, overview, stylise
+from hfstyle.studio import about, api, compare, imagine, live, measure, mine, overview, stylise
 from hfstyle.studio.components import header
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.storage import CHECK_EVERY, MAX_AGE, claim_folder, keep_clean
 from hfstyle.studio.text import CATALOGUE, i18n
 from hfstyle.studio.theme import STYLE_SHEET, theme
 
-PAGES = ("one", "all", "mine", "live", "imagine", "compare")
+PAGES = ("one", "all", "mine", "live", "imagine", "compare", "measure", "about")
 """Their names in the address, the first page first; studio.css shows one of them."""
 
 MAX_UPLOAD_BYTES = 50 * 2**20
@@ -55,7 +55,11 @@ def build_app(painter: Painter | None = None, owner: bool = False, votes: VoteSt
             live.build()
         with gr.Column(elem_id="page-compare"):
             compare.build(painter, shelf.workshop, votes, owner)
-        api.build(painter, shelf.workshop)
+        with gr.Column(elem_id="page-measure"):
+            measurer = measure.build(painter, owner)
+        with gr.Column(elem_id="page-about"):
+            about.build()
+        api.build(painter, shelf.workshop, measurer)
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
 
 

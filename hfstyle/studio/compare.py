@@ -306,8 +306,10 @@ def _table(question: str, standings: Sequence[Standing], agreed: Agreement | Non
         for one in standings
     )
     told = "" if agreed is None else f'<p class="quiet">{both("compare.agreed", same=round(100 * agreed.same))}</p>'
-    heads = "".join(f"<th scope=col>{both(f'compare.{head}')}</th>" for head in ("model", "share", "sure", "votes"))
-    return f"<table><caption>{both(f'compare.by_{question}')}</caption><tr>{heads}</tr>{rows}</table>{told}"
+    columns = both("compare.model"), both("compare.share"), both("compare.sure"), both("compare.votes")
+    heads = "".join(f"<th scope=col>{column}</th>" for column in columns)
+    caption = both("compare.by_style" if question == "style" else "compare.by_content")
+    return f"<table><caption>{caption}</caption><tr>{heads}</tr>{rows}</table>{told}"
 
 
 def _interval(one: Standing) -> str:

@@ -302,12 +302,15 @@ def read_examples() -> list[tuple[Path, str, str]]:
     gr.set_static_paths([EXAMPLES])
     with open(EXAMPLES / "CREDITS.tsv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    return [(EXAMPLES / row["file"], row["title"], _credit(row["author"], row["licence"])) for row in rows]
+    return [(EXAMPLES / row["file"], row["title"], credit(row["author"], row["licence"])) for row in rows]
 
 
-def _credit(author: str, licence: str) -> str:
-    link = f'<a href="{_LICENCES[licence]}" target="_blank" rel="noopener license">{html.escape(licence)}</a>'
-    return f"{html.escape(author)}, {link}"
+def credit(author: str, licence: str) -> str:
+    """Whose a photo is, as HTML."""
+    words = html.escape(licence)
+    if address := _LICENCES.get(licence):
+        words = f'<a href="{address}" target="_blank" rel="noopener license">{words}</a>'
+    return f"{html.escape(author)}, {words}"
 
 
 def wall(titles: list[str], **options: Any) -> gr.HTML:

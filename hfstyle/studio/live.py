@@ -128,9 +128,18 @@ def build() -> None:
         gr.HTML(f"<h2>{both('live.title')}</h2><p>{both('live.hint')}</p>", **STEP)
         with gr.Row():
             with gr.Column(scale=7, min_width=320, elem_classes="stage"):
-                words = {key: both(f"live.{key}") for key in ("start", "turn", "keep", "refused", "missing", "lost")}
+                words = {
+                    "start": both("live.start"),
+                    "stop": both("stop"),
+                    "turn": both("live.turn"),
+                    "keep": both("live.keep"),
+                    "refused": both("live.refused"),
+                    "missing": both("live.missing"),
+                    "lost": both("live.lost"),
+                    "painting": "painting",
+                }
                 gr.HTML(
-                    value=_STAGE % {**words, "stop": both("stop"), "painting": "painting"},
+                    value=_STAGE % words,
                     js_on_load=_SCRIPT % {"side": FRAME_SIDE, "path": PATH, "pace": both("live.pace", pace="{pace}")},
                     elem_id="live-stage",
                     **BARE,

@@ -186,6 +186,11 @@ class Painter:
         _check_there(photo)
         return await self._in_thread(self._sketch, Path(photo), style, strength)
 
+    async def paint_image(self, photo: "Image.Image", style: str) -> "Image.Image":
+        """Paint a picture that was read already, in its turn. See `paint`."""
+        self._check_known(style)
+        return await self._in_thread(self._stylize, photo, style)
+
     async def frame(self, picture: bytes, style: str, strength: float) -> bytes:
         """Paint what a camera sees: a JPEG of up to `FRAME_SIDE` pixels, from memory to memory.
 

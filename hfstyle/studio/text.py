@@ -36,6 +36,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "page.mine": {"en": "My style", "zh-CN": "我的画风"},
     "page.imagine": {"en": "Imagine", "zh-CN": "想象"},
     "page.live": {"en": "Live", "zh-CN": "实时"},
+    "page.measure": {"en": "Measure", "zh-CN": "测量"},
+    "page.about": {"en": "About", "zh-CN": "关于"},
     "page.compare": {"en": "Compare", "zh-CN": "比较"},
     # The stage
     "photo": {"en": "Photo", "zh-CN": "照片"},
@@ -180,6 +182,57 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "zh-CN": "其他人正在使用相机，请稍候。",
     },
     "error.live_frame": {"en": "This is no frame of a camera.", "zh-CN": "这不是相机的画面。"},
+    # What this is
+    "about.title": {"en": "Photographs become paintings, and yours", "zh-CN": "让照片成为画作，成为您的画作"},
+    "about.what": {
+        "en": "Traditions of painting differ in colour, line, texture and emptiness. hfstyle learnt from pictures of "
+        "several of them to paint photographs their way while what is in the photograph stays, and it learns a style "
+        "of yours from pictures that you love.",
+        "zh-CN": "各种绘画传统在色彩、线条、肌理与留白上各不相同。"
+        "hfstyle 从其中几种传统的作品中学会用它们的方式来画照片，同时保留照片的内容；"
+        "也能从您喜爱的图画中学会属于您的画风。",
+    },
+    "about.how": {
+        "en": "Its networks are generative adversarial ones: CycleGANs, each of one style, and a bank, one small "
+        "network of many styles that can be blended. They run on the machine of this page; the Hugging Face Hub is "
+        "asked only when you say so.",
+        "zh-CN": "它使用生成对抗网络：CycleGAN 每个只画一种画风；画风库则是一个小网络，能画多种画风并加以混合。"
+        "网络都在本页所在的机器上运行；只有在您要求时才会连接 Hugging Face Hub。",
+    },
+    "about.privacy": {"en": "Your photos", "zh-CN": "您的照片"},
+    "about.privacy_words": {
+        "en": "They are used for your paintings only and deleted within the hour, pictures for a style of your own "
+        "when you close the page, frames of a camera at once. Votes are kept without a name. Nothing else is "
+        "recorded.",
+        "zh-CN": "照片只用于为您作画，一小时内删除；学习画风所用的图画在您关闭页面时删除；相机画面即画即弃。"
+        "投票不记名保存。此外不作任何记录。",
+    },
+    "about.styles": {"en": "The traditions, and what the styles learnt from", "zh-CN": "各传统，以及画风的学习来源"},
+    "about.photos": {"en": "Photographs that come with it", "zh-CN": "附带的照片"},
+    "about.command": {
+        "en": "The same as a command and as a Python package: hfstyle --help.",
+        "zh-CN": "同样的功能也有命令行与 Python 包：hfstyle --help。",
+    },
+    # Figures
+    "measure.title": {"en": "How good is a style, in figures?", "zh-CN": "用数字衡量一种画风"},
+    "measure.hint": {
+        "en": "It paints photos, and a network that never trained it says how near they come to paintings of the "
+        "tradition. Ten paintings are the least; with fifty the figures mean something.",
+        "zh-CN": "它为照片作画，再由一个未参与训练的网络衡量这些画与该传统作品的距离。"
+        "至少需要十幅作品，五十幅以上数字才有意义。",
+    },
+    "measure.model": {"en": "Or a model on the Hugging Face Hub", "zh-CN": "或 Hugging Face Hub 上的模型"},
+    "measure.paintings": {"en": "Paintings of the tradition, ten at least", "zh-CN": "该传统的作品，至少十幅"},
+    "measure.photos": {"en": "Photos; none: twelve of ours", "zh-CN": "照片；不选则用我们的十二张"},
+    "measure.begin": {"en": "Measure", "zh-CN": "开始测量"},
+    "measure.reading": {"en": "Reading the pictures …", "zh-CN": "正在读取图片……"},
+    "measure.painted": {"en": "{done} of {total} photos painted", "zh-CN": "已画好 {done} 张，共 {total} 张"},
+    "measure.judging": {"en": "{total} photos painted; looking at them …", "zh-CN": "{total} 张已画好，正在评判……"},
+    "measure.download": {"en": "Download the report", "zh-CN": "下载报告"},
+    "measure.plot": {
+        "en": "The profile of what was painted, among the traditions.",
+        "zh-CN": "这些画的特征，与各传统相比。",
+    },
     # People as judges
     "compare.title": {"en": "Which is better?", "zh-CN": "哪一幅更好？"},
     "compare.hint": {

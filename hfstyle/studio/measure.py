@@ -1,0 +1,226 @@
+"""The page that measures a style: photos that it paints, against paintings, as `hfstyle evaluate` does."""
+
+import asyncio
+import contextlib
+import html
+import shutil
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from hfstyle.assets import bundled_styles
+from hfstyle.errors import DataError
+from hfstyle.studio.compare import PHOTOS
+from hfstyle.studio.components import AT_ONCE, BARE, HIDDEN, STEP, PicturesInput, hub_token, progress_line, refusal
+from hfstyle.studio.painter import Painter, Stopped
+from hfstyle.studio.stylise import default_style
+from hfstyle.studio.text import both, label, style_title
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from hfstyle.evaluation.judge import Judgement
+
+MOST = 300
+"""Pictures that are taken of each set."""
+SIDE = 256
+"""Short side of the photos, in pixels, when they are painted."""
+INNER = 0.9
+"""Part of the paintings that counts: scans have margins of paper."""
+MEASURING = {"concurrency_id": "measuring", "concurrency_limit": 1}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came out, as files."""
+
+    judgement: "Judgement"
+    report: Path
+    """The page that `hfstyle evaluate --html` writes."""
+    plot: Path
+    """The cultural profile of what was painted."""
+
+
+class Measurer:
+    """Measures styles, one at a time.
+
+    Args:
+        painter: Paints the photos, each in turn with what visitors ask for.
+    """
+
+    def __init__(self, painter: Painter):
+        self.painter = painter
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hfstyle-measurer")
+
+    async def measure(
+        self, style: str, photos: Sequence[str | Path], paintings: Sequence[str | Path]
+    ) -> AsyncIterator[tuple[int, int] | Measured]:
+        """Yields how many photos are painted and how many there are, and at the end what came out.
+
+        Args:
+            style: Of those that the painter knows.
+            photos, paintings: Files; at least ten of each that can be read.
+
+        Raises:
+            HfstyleError: In one sentence, what is wrong with them.
+        """
+        loop, told, stopped = asyncio.get_running_loop(), asyncio.Queue(), threading.Event()
+        folder = self.painter.new_folder()
+
+        def tell(done: int) -> None:
+            with contextlib.suppress(RuntimeError):  # the server has ended
+                loop.call_soon_threadsafe(told.put_nowait, done)
+
+        def made(photo: "Image.Image") -> "Image.Image":
+            if stopped.is_set():
+                raise Stopped
+            painting = asyncio.run_coroutine_threadsafe(self.painter.paint_image(photo, style), loop).result()
+            made.count += 1
+            tell(made.count)
+            return painting
+
+        made.count = 0
+        work = self._thread.submit(_measure, style, made, photos, paintings, folder)
+        work.add_done_callback(lambda _: tell(-1))
+        try:
+            while (done := await told.get()) >= 0:
+                yield done, len(photos)
+            yield work.result()
+        finally:
+            stopped.set()
+            work.cancel()
+
+
+def _measure(
+    style: str, made: Callable, photos: Sequence[str | Path], paintings: Sequence[str | Path], folder: Path
+) -> Measured:
+    from hfstyle.data.pictures import open_pictures
+    from hfstyle.evaluation.culture import Profile
+    from hfstyle.evaluation.judge import judge
+    from hfstyle.evaluation.profile_plot import plot_profile
+    from hfstyle.evaluation.report import write_report
+    from hfstyle.images import save_image
+
+    kept: list[Image.Image] = []
+
+    def remembered(photo: "Image.Image") -> "Image.Image":
+        kept.append(made(photo))
+        return kept[-1]
+
+    try:
+        sets = [
+            open_pictures(_gathered(files, folder / name), split=None, quiet=True, **options)
+            for name, files, options in (
+                ("photos", photos, {"short_side": SIDE}),
+                ("paintings", paintings, {"inner_crop": INNER}),
+            )
+        ]
+        for pictures, name in zip(sets, ("the photos", "the paintings"), strict=True):
+            pictures.where = name  # and not a folder of this machine
+        judgement = judge(style, remembered, *sets, baselines=True, resamplings=300)
+        write_report(judgement, folder / "report.html")
+        save_image(plot_profile(Profile.of(style, kept)), folder / "profile.png")
+    finally:
+        for name in ("photos", "paintings"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+    return Measured(judgement, folder / "report.html", folder / "profile.png")
+
+
+def _gathered(files: Sequence[str | Path], folder: Path) -> Path:
+    """The files in one folder, under names that tell nothing and cannot meet."""
+    if not files:
+        raise DataError(f"there are no {folder.name}; it takes ten at least")
+    folder.mkdir()
+    for n, file in enumerate(files[:MOST], 1):
+        shutil.copyfile(file, folder / f"{n:03d}{Path(file).suffix.lower()}")
+    return folder
+
+
+def build(painter: Painter, owner: bool = False) -> Measurer:
+    """Add the page to the `gr.Blocks` that is being built.
+
+    Args:
+        owner: See `mine.build`.
+    """
+    measurer = Measurer(painter)
+    with gr.Column(elem_id="measure"):
+        gr.HTML(f"<h2>{both('measure.title')}</h2><p>{both('measure.hint')}</p>", **STEP)
+        with gr.Row():
+            with gr.Column(scale=4, min_width=300):
+                style = gr.Dropdown(
+                    [(style_title(name), name) for name in bundled_styles()], value=default_style(),
+                    label=label("style"), elem_id="measure-style",
+                )  # fmt: skip
+                model = gr.Textbox(
+                    label=label("measure.model"), placeholder="owner/name", max_length=200, elem_id="measure-model"
+                )
+                paintings = PicturesInput(
+                    file_count="multiple", label=label("measure.paintings"), height=140, elem_id="measure-paintings"
+                )
+                photos = PicturesInput(
+                    file_count="multiple", label=label("measure.photos"), height=140, elem_id="measure-photos"
+                )
+                begin = gr.Button(label("measure.begin"), variant="primary", elem_id="measure-begin")
+                stop = gr.Button(label("stop"), visible=HIDDEN, elem_id="measure-stop")
+            with gr.Column(scale=8, min_width=320):
+                status = gr.HTML(elem_id="measure-status", **BARE)
+                report = gr.HTML(visible=HIDDEN, elem_id="measure-report", **BARE)
+                download = gr.DownloadButton(
+                    label("measure.download"), visible=HIDDEN, size="md", elem_id="measure-download"
+                )
+
+    async def run(
+        chosen: str, hub_model: str, own_photos: list[str] | None, given: list[str] | None, request: gr.Request
+    ) -> AsyncIterator[dict[Any, Any]]:
+        name = hub_model.strip() or chosen
+        hidden = gr.update(visible=HIDDEN)
+        yield {report: hidden, download: hidden, status: progress_line(both("measure.reading"), 0, 1)}
+        try:
+            if hub_model.strip():
+                await painter.invite(name, hub_token(owner, request))
+            async for found in measurer.measure(name, own_photos or PHOTOS, given or []):
+                if isinstance(found, Measured):
+                    break
+                done, total = found
+                words = both("measure.painted" if done < total else "measure.judging", done=done, total=total)
+                yield {status: progress_line(words, done, total + 1)}
+        except Stopped:
+            return
+        except Exception as error:
+            raise refusal(error, None) from error
+        yield {
+            status: "",
+            report: gr.update(value=report_html(found), visible=True),
+            download: gr.update(value=str(found.report), visible=True),
+        }
+
+    def busy() -> tuple[Any, Any]:
+        return gr.update(visible=HIDDEN), gr.update(visible=True)
+
+    def idle() -> tuple[Any, Any, str]:
+        return gr.update(visible=True), gr.update(visible=HIDDEN), ""
+
+    begun = begin.click(busy, None, [begin, stop], **AT_ONCE)
+    work = begun.then(
+        run, [style, model, photos, paintings], [status, report, download],
+        show_progress="hidden", api_visibility="private", **MEASURING,
+    )  # fmt: skip
+    work.failure(idle, None, [begin, stop, status], **AT_ONCE)
+    work.success(idle, None, [begin, stop, status], **AT_ONCE)
+    stop.click(idle, None, [begin, stop, status], cancels=work, **AT_ONCE)
+    return measurer
+
+
+def report_html(found: Measured) -> str:
+    """The report as a page within the page, which can do nothing, and the plot."""
+    page = html.escape(found.report.read_text("utf-8"), quote=True)
+    plot = f"gradio_api/file={html.escape(str(found.plot), quote=True)}"
+    return (
+        f'<iframe sandbox srcdoc="{page}" title="report"></iframe>'
+        f'<figure><img src="{plot}" alt=""><figcaption>{both("measure.plot")}</figcaption></figure>'
+    )
