@@ -29,6 +29,7 @@ from hfstyle.arguments import (
     short,
 )
 from hfstyle.cli_hub import Convert, Export, Info, Pull, Push, ShowCard
+from hfstyle.cli_space import Space
 from hfstyle.cli_styles import Learn, Styles
 from hfstyle.cli_votes import Votes
 from hfstyle.errors import HfstyleError, ImageError, OptionError
@@ -530,6 +531,7 @@ COMMANDS = {
     "card": ShowCard,
     "data": Data,
     "app": App,
+    "space": Space,
 }
 
 

@@ -59,17 +59,21 @@ class Studio:
 
 
 @contextlib.contextmanager
-def running_studio(folder: Path) -> Iterator[Studio]:
-    """Start it with `folder` for its log and its temporary files, of which none may be left at the end."""
+def running_studio(folder: Path, root: Path = ROOT, **variables: str) -> Iterator[Studio]:
+    """Start it with `folder` for its log and its temporary files, of which none may be left at the end.
+
+    Args:
+        root: The folder with app.py.
+    """
     log = folder / "log.txt"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}/"
     with open(log, "wb") as output:
-        command = [sys.executable, "app.py", "--port", str(port)]
-        environment = {**os.environ, "TMPDIR": str(folder)}
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        command = [sys.executable, "app.py"]
+        environment = {**os.environ, "TMPDIR": str(folder), "GRADIO_SERVER_PORT": str(port), **variables}
+        process = subprocess.Popen(command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         end = time.monotonic() + 90
         while True:
