@@ -103,6 +103,7 @@ def test_the_map_in_the_readme_is_the_tree():
         "cli_hub.py",
         "cli_styles.py",
         "cli_votes.py",
+        "cli_space.py",
     }
     assert files <= listed
 
@@ -114,7 +115,7 @@ def test_the_python_in_the_readme_runs(tmp_path, monkeypatch, hub):
     gradient(size=(80, 60)).save("photo.jpg")
     for name in ("poster.jpg", "postcard.jpg"):
         gradient(size=(100 + len(name), 100)).save(name)
-    models, mine = blocks("python")
+    models, mine, _ = blocks("python")  # the third needs the studio: see test_studio_api
     exec(compile(models, "README.md", "exec"), {})
     assert read_image("painting.png").size == (80, 60)
     Path("painting.png").unlink()
@@ -122,6 +123,21 @@ def test_the_python_in_the_readme_runs(tmp_path, monkeypatch, hub):
     assert read_image("painting.png").size == (80, 60)
     assert "model.safetensors" in hub.repo("me/my-style").files("main")
     assert hfstyle.AutoModel.from_pretrained("my-style").config
+
+
+def test_the_chinese_readme_keeps_step():
+    """Its commands and code are the English ones, but for what is said in comments."""
+    english, chinese = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh.md"))
+
+    def code(text: str) -> list[str]:
+        found = re.findall(r"^```(?:bash|python)\n(.*?)^```", text, re.M | re.S)
+        return [line.split("  #")[0].strip() for block in found for line in block.splitlines() if line.strip()]
+
+    assert set(code(chinese)) <= set(code(english))
+    sections = [re.findall(r"^## ", text, re.M) for text in (english, chinese)]
+    assert len(sections[1]) == len(sections[0]) - 1, "all but the map of the files"
+    for name in re.findall(r"`(/\w+)`", english):
+        assert f"`{name}`" in chinese, name
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
+from test_package import blocks
 from test_studio import running_studio, same_pixels, small_photo
 
 from hfstyle import AutoModel, Style, bundled_styles
@@ -67,6 +68,14 @@ def test_a_blend_is_painted(client, bank, tmp_path):
     photo = small_photo(tmp_path / "photo.png")
     painting = client.predict(handle_file(photo), "monet=.6,vangogh=.4", api_name="/stylize")
     same_pixels(painting, bank.stylize(photo, {"monet": 0.6, "vangogh": 0.4}))
+
+
+def test_the_python_in_the_readme_runs(studio, bank, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    photo = small_photo(tmp_path / "photo.jpg", quality=95)
+    found = {}
+    exec(blocks("python")[2].replace("http://127.0.0.1:7860", studio.url), found)
+    same_pixels(found["painting"], bank.stylize(photo, {"ukiyoe": 0.6, "monet": 0.4}))
 
 
 @pytest.mark.parametrize(
