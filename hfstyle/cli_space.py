@@ -8,10 +8,11 @@ from tyro.conf import OmitArgPrefixes, Positional, Suppress, arg, subcommand
 
 @dataclass
 class PushSpace:
-    """Put the studio on the Hugging Face Hub as a Space that everybody can open, or bring yours up to date."""
+    """Put a Space that everybody can open on the Hugging Face Hub, or bring yours up to date."""
 
-    kind: Positional[Literal["studio"]]
-    """studio: the app of `hfstyle app`, on a machine of the Hub."""
+    kind: Positional[Literal["studio", "browser"]]
+    """studio: the app of `hfstyle app`, on a machine of the Hub. browser: a page that paints in the visitor's browser,
+    free to host; it is built from a checkout, by Node."""
     repo: Annotated[Positional[str], arg(metavar="REPO")]
     """The Space (owner/name); made where it is missing."""
     model: list[str] = field(default_factory=list)
@@ -21,9 +22,9 @@ class PushSpace:
     """Where the Space is made now: only you see it."""
 
     def run(self) -> int:
-        from hfstyle.space import push_studio
+        from hfstyle.space import push_space
 
-        print(push_studio(self.repo, self.model, self.private))
+        print(push_space(self.kind, self.repo, self.model, self.private))
         return 0
 
 

@@ -1,11 +1,14 @@
-"""The studio as a Space on the Hugging Face Hub: its files put together, and uploaded in one commit."""
+"""The studio, or the page for browsers, as a Space on the Hugging Face Hub: its files, in one commit."""
 
+import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 from hfstyle.assets import ASSETS, BANK, bundled_models, bundled_styles
 from hfstyle.auto import AutoModel, load_own_style
@@ -14,10 +17,14 @@ from hfstyle.hub import wrong_name
 from hfstyle.repo import REPO_ID, one_sentence
 
 PACKAGE = Path(__file__).parent
+BROWSER = PACKAGE.parent / "spaces" / "browser"
+"""The sources of the page for browsers, which are in a checkout alone."""
+PREVIEW = "picosdeeuropa.jpg", (240, 160)
+"""The example that the page shows of each style, and its size."""
 
 
 def template() -> Path:
-    """The folder of the Space's own files: in an installed package beside its assets, else in the checkout."""
+    """The folder of the studio's own files: in an installed package beside its assets, else in the checkout."""
     installed = ASSETS / "studio-space"
     return installed if installed.is_dir() else PACKAGE.parent / "spaces" / "studio"
 
@@ -43,10 +50,91 @@ def gather_studio(folder: Path, models: Sequence[str] = ()) -> None:
         _add(name, folder / "hfstyle" / "assets")
 
 
-def push_studio(repo_id: str, models: Sequence[str] = (), private: bool = False, token: str | None = None) -> str:
+def gather_browser(folder: Path, models: Sequence[str] = ()) -> None:
+    """Build the page for browsers, with all that it needs, into a folder.
+
+    Args:
+        models: See `gather_studio`.
+
+    Raises:
+        OptionError: This is no checkout, there is no Node, or one of the models cannot be added.
+        MissingExtraError: The extra "export" is not installed.
+        ModelNotFoundError, WeightsError, HubError: One of the models cannot be had.
+    """
+    if not BROWSER.is_dir() or shutil.which("npm") is None:
+        raise OptionError("the page for browsers is built from a checkout of hfstyle, by Node 20 or newer with npm")
+    with tempfile.TemporaryDirectory() as work:
+        assets = Path(work) / "assets"
+        shutil.copytree(ASSETS, assets, ignore=shutil.ignore_patterns("studio-space", "vgg16.safetensors"))
+        for name in models:
+            _add(name, assets)
+        sources = Path(work) / "browser"
+        shutil.copytree(BROWSER, sources, ignore=shutil.ignore_patterns("node_modules", "dist", "models"))
+        _write_models(assets, sources / "public" / "models")
+        for command in (["npm", "ci", "--no-audit", "--no-fund"], ["npm", "run", "build"]):
+            done = subprocess.run(command, cwd=sources, capture_output=True, text=True)
+            if done.returncode:
+                said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+                raise OptionError(f"{' '.join(command)} failed: {' / '.join(said[-3:]):.300}")
+        shutil.copytree(sources / "dist", folder, dirs_exist_ok=True)
+        shutil.copy(sources / "README.md", folder)
+
+
+def _write_models(assets: Path, folder: Path) -> None:
+    """The networks as ONNX files, small pictures of their styles, and what the page must know of them."""
+    from hfstyle.export import HEADER, export
+    from hfstyle.images import read_image
+
+    folder.mkdir(parents=True)
+    photo = read_image(assets / "examples" / PREVIEW[0])
+    photo.thumbnail((3 * PREVIEW[1][0], 3 * PREVIEW[1][1]))
+    bank = AutoModel.from_pretrained(assets / BANK, device="cpu")
+    singles = sorted(path.parent.name for path in assets.glob("*/config.json") if path.parent.name != BANK)
+    styles: list[dict[str, Any]] = []
+
+    def add(name: str, painting: Any, **more: Any) -> None:
+        file = f"{name.replace(':', '-')}.jpg"
+        painting.resize(PREVIEW[1]).save(folder / file, "JPEG", quality=80)
+        styles.append({"name": name, "title": _title(name), "preview": f"models/{file}", **more})
+
+    def written(model: Any, name: str) -> dict[str, Any]:
+        """How the network is used, from the file itself."""
+        import onnx
+
+        export(model, folder / f"{name}.onnx", fp16=True)
+        proto = onnx.load(folder / f"{name}.onnx", load_external_data=False)
+        (header,) = (entry.value for entry in proto.metadata_props if entry.key == HEADER)
+        return {"file": f"models/{name}.onnx", **json.loads(header)}
+
+    header = written(bank, BANK) | {"fingerprint": bank.fingerprint}
+    for row, style in enumerate(bank.styles):
+        add(f"{BANK}:{style}" if style in singles else style, bank.stylize(photo, style), row=row)
+    for name in singles:
+        model = AutoModel.from_pretrained(assets / name, device="cpu")
+        if hasattr(model, "stylize"):
+            add(name, model.stylize(photo), model=written(model, name))
+    (folder / "styles.json").write_text(json.dumps({"bank": header, "styles": styles}, ensure_ascii=False), "utf-8")
+
+
+def _title(style: str) -> dict[str, str]:
+    """What the page calls a style."""
+    from hfstyle.studio.text import CATALOGUE
+
+    words = CATALOGUE.get(f"style.{style}", {"en": style, "zh-CN": style})
+    return {"en": words["en"], "zh": words["zh-CN"]}
+
+
+def push_space(
+    kind: Literal["studio", "browser"],
+    repo_id: str,
+    models: Sequence[str] = (),
+    private: bool = False,
+    token: str | None = None,
+) -> str:
     """Make a Space, or bring an existing one up to date. Returns its address.
 
     Args:
+        kind: The studio, which runs on a machine of the Hub, or the page that runs in browsers.
         models: See `gather_studio`.
         private: Where the Space is made now: only its owner sees it.
 
@@ -60,18 +148,20 @@ def push_studio(repo_id: str, models: Sequence[str] = (), private: bool = False,
     if not REPO_ID.fullmatch(repo_id):
         raise OptionError(f"a Space is written owner/name, not {repo_id!r:.100}")
     with tempfile.TemporaryDirectory() as folder:
-        gather_studio(Path(folder), models)
+        (gather_studio if kind == "studio" else gather_browser)(Path(folder), models)
+        sdk = "gradio" if kind == "studio" else "static"
         api = HfApi(token=token, library_name="hfstyle")
         with one_sentence(repo_id):
             try:
                 url = api.create_repo(
-                    repo_id, repo_type="space", space_sdk="gradio", private=private or None, exist_ok=True
+                    repo_id, repo_type="space", space_sdk=sdk, private=private or None, exist_ok=True
                 )
             except HfHubHTTPError as error:
                 if error.response is not None and error.response.status_code == 402:
                     raise HubError(
                         f"the Hub does not host Gradio Spaces such as {repo_id} for this account: it takes a paid "
-                        "plan, or one of the two ZeroGPU Spaces of a free account older than 30 days"
+                        "plan, or one of the two ZeroGPU Spaces of a free account older than 30 days; the page for "
+                        f"browsers is free: hfstyle space push browser {repo_id}"
                     ) from error
                 raise
             # What an earlier version had and this one lacks goes too.
@@ -79,8 +169,8 @@ def push_studio(repo_id: str, models: Sequence[str] = (), private: bool = False,
                 repo_id=repo_id,
                 folder_path=folder,
                 repo_type="space",
-                delete_patterns="hfstyle/*",
-                commit_message="Upload the studio",
+                delete_patterns="hfstyle/*" if kind == "studio" else ["assets/*", "models/*"],
+                commit_message=f"Upload the {kind}",
             )
     return str(url)
 

@@ -1,0 +1,92 @@
+// The worker that paints. Each message is {id, model, pixels, width, height, numbers}; the answer has the same id.
+let ort, provider, base;
+const sessions = new Map();
+
+async function runtime(force) {
+  if (ort && !force) return;
+  const adapter = force ? null : await navigator.gpu?.requestAdapter().catch(() => null);
+  provider = adapter ? "webgpu" : "wasm";
+  ort = adapter ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
+  ort.env.wasm.wasmPaths = new URL("ort/", base).href;
+  // Threads share memory, which browsers allow only to pages that are isolated (see custom_headers in README.md).
+  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, 4) : 1;
+}
+
+async function session(model) {
+  if (!sessions.has(model.file)) {
+    await runtime();
+    const data = await fetch(new URL(model.file, base)).then(answer => {
+      if (!answer.ok) throw new Error(`${model.file}: ${answer.status}`);
+      return answer.arrayBuffer();
+    });
+    sessions.set(model.file, ort.InferenceSession.create(data, {executionProviders: [provider]}));
+  }
+  return sessions.get(model.file);
+}
+
+/** Pixels to add on both sides of a length, so that the network takes it: its margin, and up to its multiple. */
+const padding = (size, {margin, size_multiple: multiple, min_size: least}) => {
+  const missing = Math.ceil(Math.max(size + 2 * margin, least) / multiple) * multiple - size;
+  return [missing >> 1, missing - (missing >> 1)];
+};
+
+/** Where a place beyond the border lies, mirrored. */
+const mirrored = (place, size) => {
+  const period = Math.max(2 * size - 2, 1);
+  const there = ((place % period) + period) % period;
+  return there < size ? there : period - there;
+};
+
+async function paint({model, pixels, width, height, numbers}) {
+  const network = await session(model);
+  const [left, right] = padding(width, model), [top, bottom] = padding(height, model);
+  const columns = left + width + right, rows = top + height + bottom, plane = rows * columns;
+  const input = new Float32Array(3 * plane);
+  const xs = Int32Array.from({length: columns}, (_, x) => 4 * mirrored(x - left, width));
+  for (let y = 0; y < rows; y++) {
+    const row = 4 * width * mirrored(y - top, height);
+    for (let x = 0; x < columns; x++) {
+      const from = row + xs[x], to = y * columns + x;
+      input[to] = pixels[from] / 127.5 - 1;
+      input[plane + to] = pixels[from + 1] / 127.5 - 1;
+      input[2 * plane + to] = pixels[from + 2] / 127.5 - 1;
+    }
+  }
+  const feeds = {pixels: new ort.Tensor("float32", input, [1, 3, rows, columns])};
+  if (numbers) feeds.numbers = new ort.Tensor("float32", numbers, [1, numbers.length]);
+  const {painting} = await network.run(feeds);
+  const data = await painting.getData(), out = new Uint8ClampedArray(4 * width * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = (y + top) * columns + x + left, to = 4 * (y * width + x);
+      for (let c = 0; c < 3; c++) out[to + c] = (Math.min(Math.max(data[c * plane + from], -1), 1) + 1) * 127.5;
+      out[to + 3] = pixels[to + 3];
+    }
+  }
+  return out;
+}
+
+let turn = Promise.resolve();
+addEventListener("message", ({data}) => {
+  base ??= data.base;
+  turn = turn.then(async () => {
+    try {
+      let out;
+      try {
+        if (!sessions.has(data.model.file)) postMessage({id: data.id, loading: true});
+        await session(data.model);
+        postMessage({id: data.id, loading: false});
+        out = data.pixels && await paint(data);
+      } catch (error) {
+        if (provider !== "webgpu") throw error;
+        sessions.clear(); // a graphics driver that cannot do it: the processor can
+        await runtime(true);
+        out = data.pixels && await paint(data);
+      }
+      postMessage({id: data.id, out, provider}, out ? [out.buffer] : []);
+    } catch (error) {
+      sessions.delete(data.model.file);
+      postMessage({id: data.id, error: String(error.message ?? error).slice(0, 200)});
+    }
+  });
+});

@@ -1,0 +1,250 @@
+"""The page for browsers: pushed to the Hub, downloaded, served as the Hub serves static Spaces, used in Chromium."""
+
+import gzip
+import shutil
+import socket
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uvicorn
+import yaml
+from huggingface_hub import snapshot_download
+from PIL import Image
+from playwright import sync_api
+from starlette.applications import Starlette
+from starlette.staticfiles import StaticFiles
+from test_browser import PATIENCE, PHONE, SECONDS, look
+from test_studio import small_photo
+
+from hfstyle import AutoModel
+from hfstyle.cli import main
+from hfstyle.studio.painter import EXAMPLES
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PHOTO = EXAMPLES / "life.jpg"
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory):
+    """What an empty machine downloads of the Space."""
+    if shutil.which("npm") is None:
+        pytest.skip("Node is not installed")
+    from conftest import _HUB
+
+    _HUB.clear()
+    _HUB.add_user("hf_alice", "alice")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("HF_TOKEN", "hf_alice")
+    assert main(["space", "push", "browser", "alice/page"]) == 0
+    folder = tmp_path_factory.mktemp("page")
+    snapshot_download("alice/page", repo_type="space", local_dir=folder)
+    assert _HUB.repo("alice/page", "space").sdk == "static"
+    patch.undo()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(space):
+    """Its address: served with the headers that its README asks for, and gone when the server is stopped."""
+    front = yaml.safe_load((space / "README.md").read_text("utf-8").split("---")[1])
+    headers = [(key.encode(), value.encode()) for key, value in front["custom_headers"].items()]
+
+    class Files(StaticFiles):
+        async def get_response(self, path, scope):
+            answer = await super().get_response(path, scope)
+            answer.raw_headers.extend(headers)
+            return answer
+
+    app = Starlette()
+    app.mount("/", Files(directory=space, html=True))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}/", server
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def open_site(browser, site):
+    """Opens the page in a fresh browser. Afterwards: no error went unseen, and no request went anywhere else."""
+    contexts, hosts, sent, complaints = [], set(), [], []
+
+    def open_site(**options) -> sync_api.Page:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, "locale": "en-US", **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20 * SECONDS)
+        context.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+        context.on("request", lambda request: sent.append(request.method))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        page.goto(site[0])
+        until(page, "document.documentElement.dataset.ready === 'true'")
+        return page
+
+    yield open_site
+    for context in contexts:
+        context.close()
+    assert {host for host in hosts if host} <= {site[0].split("/")[2]}
+    assert set(sent) <= {"GET"}, "nothing is sent, so the photo stays"
+    assert complaints == []
+
+
+def until(page: sync_api.Page, condition: str, argument: object = None) -> None:
+    """Playwright's own way to wait evaluates text in the page, which the page's rules forbid."""
+    end = time.monotonic() + PATIENCE / SECONDS
+    while not page.evaluate(condition, argument):
+        assert time.monotonic() < end, condition
+        page.wait_for_timeout(50)
+
+
+def paint(page: sync_api.Page, photo: Path = PHOTO) -> None:
+    page.set_input_files("#file", photo)
+    painted(page, "0")
+
+
+def painted(page: sync_api.Page, before: str) -> str:
+    until(page, "before => Number(document.getElementById('after').dataset.round ?? 0) > Number(before)", before)
+    return page.locator("#after").get_attribute("data-round")
+
+
+def pixels(page: sync_api.Page, element: str = "after") -> np.ndarray:
+    data = page.evaluate(
+        """name => {
+            const canvas = document.getElementById(name);
+            return [canvas.width, canvas.height,
+                [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]];
+        }""",
+        element,
+    )
+    width, height, values = data
+    return np.array(values, dtype=float).reshape(height, width, 4)[..., :3]
+
+
+def near(page: sync_api.Page, expected: Image.Image) -> float:
+    return float(np.abs(pixels(page) - np.asarray(expected.convert("RGB"), float)).mean())
+
+
+def test_a_photo_is_painted_as_the_package_paints_it(open_site):
+    page = open_site()
+    look(page, "browser-empty", full=True)
+    assert page.evaluate("crossOriginIsolated"), "so that it may use threads"
+    paint(page)
+    look(page, "browser-painted", full=True)
+    print("seconds:", page.locator("#after").get_attribute("data-seconds"))
+    photo = Image.fromarray(pixels(page, "before").astype(np.uint8))
+    assert max(photo.size) == 512
+    bank = AutoModel.from_pretrained("bank")
+    assert near(page, bank.stylize(photo, bank.styles[0])) < 1
+    # A blend of two.
+    before = page.locator("#after").get_attribute("data-round")
+    page.locator("#other").select_option("vangogh")
+    painted(page, before)
+    assert near(page, bank.stylize(photo, {bank.styles[0]: 0.6, "vangogh": 0.4})) < 1
+    # Another network.
+    before = page.locator("#after").get_attribute("data-round")
+    page.get_by_role("button", name="Shanshui", exact=True).click()
+    painted(page, before)
+    assert near(page, AutoModel.from_pretrained("shanshui").stylize(photo)) < 1
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download PNG").click()
+    assert waiting.value.suggested_filename == "life-shanshui.png"
+
+
+def test_a_style_of_one_s_own_is_painted(open_site, tmp_path):
+    bank = AutoModel.from_pretrained("bank")
+    numbers = (bank.numbers_of("monet") + bank.numbers_of("ukiyoe")) / 2
+    bank.add_style("mine", numbers)
+    bank.save_style("mine", tmp_path / "mine.safetensors")
+    page = open_site()
+    paint(page)
+    before = page.locator("#after").get_attribute("data-round")
+    page.set_input_files("#own", tmp_path / "mine.safetensors")
+    painted(page, before)
+    photo = Image.fromarray(pixels(page, "before").astype(np.uint8))
+    assert near(page, bank.stylize(photo, "mine")) < 1
+    (tmp_path / "text.safetensors").write_text("I am no style.")
+    page.set_input_files("#own", tmp_path / "text.safetensors")
+    page.get_by_text("text.safetensors is no style").wait_for()
+    page.set_input_files("#file", tmp_path / "mine.safetensors")
+    page.get_by_text("mine.safetensors is not a picture").wait_for()
+
+
+def test_it_works_without_a_network(open_site, site):
+    """Once loaded, and reloaded with the server gone."""
+    page = open_site()
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.context.set_offline(True)
+    page.reload()
+    until(page, "document.documentElement.dataset.ready === 'true'")
+    paint(page)
+    assert page.get_by_text("Painted in").is_visible()
+
+
+def test_the_camera_is_painted_live(open_site):
+    page = open_site()
+    page.get_by_role("button", name="Live camera").click()
+    until(page, "document.getElementById('live-canvas').dataset.frames > 5")
+    print("frames a second:", page.locator("#live-canvas").get_attribute("data-pace"))
+    look(page, "browser-live")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Take a photo").click()
+    painted(page, "0")
+
+
+def test_in_chinese_on_a_phone_by_night(open_site):
+    page = open_site(**PHONE, locale="zh-CN", color_scheme="dark")
+    paint(page)
+    look(page, "browser-phone-chinese-dark", full=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="English").click()
+    assert page.get_by_role("button", name="Another photo").is_visible()
+
+
+def test_by_keyboard(open_site, tmp_path):
+    page = open_site()
+    paint(page, small_photo(tmp_path / "photo.png", size=(200, 150)))
+    page.locator("#cut").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#comparison").evaluate("one => one.style.getPropertyValue('--cut')") == "51%"
+    before = page.locator("#after").get_attribute("data-round")
+    page.get_by_role("button", name="Kuindzhi").focus()
+    page.keyboard.press("Enter")
+    painted(page, before)
+    nameless = page.evaluate(
+        """[...document.querySelectorAll("button, select, input:not([type=file])")]
+            .filter(one => one.checkVisibility() && !one.textContent && !one.labels?.length && !one.ariaLabel)
+            .map(one => one.id)"""
+    )
+    assert nameless == []
+
+
+def test_the_first_load_is_small(space):
+    """What the page needs before it paints, as servers compress it."""
+    needed = [
+        *space.glob("index.html"),
+        *space.glob("assets/*"),
+        *space.glob("models/*.jp*"),
+        space / "models/bank.onnx",
+    ]
+    needed += [path for path in space.glob("ort/*") if "asyncify" not in path.name]
+    total = sum(len(gzip.compress(path.read_bytes())) for path in needed if "webgpu" not in path.name)
+    print("first load:", total / 1e6, "MB")
+    assert total < 8e6
+
+
+def test_without_node_one_line_says_so(monkeypatch, capsys):
+    monkeypatch.setenv("PATH", "")
+    assert main(["space", "push", "browser", "alice/page"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "checkout" in line and "Node" in line
