@@ -62,7 +62,7 @@ def gather_browser(folder: Path, models: Sequence[str] = ()) -> None:
         ModelNotFoundError, WeightsError, HubError: One of the models cannot be had.
     """
     if not BROWSER.is_dir() or shutil.which("npm") is None:
-        raise OptionError("the page for browsers is built from a checkout of hfstyle, by Node 20 or newer with npm")
+        raise OptionError("the page for browsers is built from a checkout of hfstyle, by Node 18 or newer with npm")
     with tempfile.TemporaryDirectory() as work:
         assets = Path(work) / "assets"
         shutil.copytree(ASSETS, assets, ignore=shutil.ignore_patterns("studio-space", "vgg16.safetensors"))

@@ -1,5 +1,6 @@
 """The page for browsers: pushed to the Hub, downloaded, served as the Hub serves static Spaces, used in Chromium."""
 
+import base64
 import gzip
 import shutil
 import socket
@@ -119,16 +120,10 @@ def painted(page: sync_api.Page, before: str) -> str:
 
 
 def pixels(page: sync_api.Page, element: str = "after") -> np.ndarray:
-    data = page.evaluate(
-        """name => {
-            const canvas = document.getElementById(name);
-            return [canvas.width, canvas.height,
-                [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]];
-        }""",
-        element,
-    )
-    width, height, values = data
-    return np.array(values, dtype=float).reshape(height, width, 4)[..., :3]
+    """What a canvas shows."""
+    data = page.evaluate("name => document.getElementById(name).toDataURL('image/png')", element)
+    with Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))) as image:
+        return np.asarray(image.convert("RGB"), float)
 
 
 def near(page: sync_api.Page, expected: Image.Image) -> float:
