@@ -145,7 +145,7 @@ def test_a_photo_is_painted_as_the_package_paints_it(open_site):
     assert near(page, bank.stylize(photo, bank.styles[0])) < 1
     # A blend of two.
     before = page.locator("#after").get_attribute("data-round")
-    page.locator("#other").select_option("vangogh")
+    page.locator("#other").select_option("bank:vangogh")
     painted(page, before)
     assert near(page, bank.stylize(photo, {bank.styles[0]: 0.6, "vangogh": 0.4})) < 1
     # Another network.
