@@ -1,6 +1,7 @@
 """In headless Chromium: models that are compared, models of the Hub, and links to a choice."""
 
 import csv
+import shutil
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -206,3 +207,35 @@ def test_the_page_about(open_page, locale):
     assert page.locator("#about details").first.locator("p").nth(1).is_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     look(page, f"about-{locale}", full=True)
+
+
+def test_the_comparison_fills_the_screen(open_page, tmp_path):
+    page = open_page()
+    choose(page, small_photo(tmp_path / "photo.png", size=(420, 280)))
+    paint(page)
+    button = page.get_by_role("button", name="Full screen, and back").locator("visible=true")
+    button.click()
+    page.wait_for_function("document.fullscreenElement?.classList.contains('comparison')")
+    box = page.locator(".comparison:visible").bounding_box()
+    assert box["width"] > 1200 or box["height"] > 800
+    look(page, "full-screen")
+    page.locator("#tradition .mark").first.wait_for(state="attached", timeout=PATIENCE)
+    button.click()
+    page.wait_for_function("!document.fullscreenElement")
+
+
+def test_names_of_files_are_no_html(open_page, tmp_path):
+    name = "<img src=x onerror=document.title='broken'>"
+    small_photo(tmp_path / f"{name}.png", size=(300, 200))
+    (tmp_path / f"{name}.jpg").write_text("I am no picture.")
+    page = open_page()
+    page.set_input_files("#photo input[type=file]", tmp_path / f"{name}.jpg")
+    assert "onerror" in complaint(page)
+    choose(page, tmp_path / f"{name}.png")
+    paint(page)
+    page.locator("#tradition .mark").first.wait_for(timeout=PATIENCE)
+    page.get_by_role("link", name="My style").click()
+    shutil.copy(tmp_path / f"{name}.png", tmp_path / "the same.png")
+    page.set_input_files("#mine-files input[type=file]", [tmp_path / "the same.png", tmp_path / f"{name}.png"])
+    page.locator("#findings li").get_by_text("onerror").first.wait_for(timeout=PATIENCE)
+    assert page.title() == "hfstyle" and page.locator("img[src=x]").count() == 0

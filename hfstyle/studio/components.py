@@ -224,14 +224,24 @@ _COMPARISON = """
         <span class="for-readers">%(compare)s</span>
         <input type="range" min="0" max="100" step="1" value="50">
     </label>
+    <button type="button" class="whole-screen">%(corners)s<span class="for-readers">%(whole_screen)s</span></button>
     {{/if}}
 </figure>
 {{/if}}
 """
 
+_CORNERS = """
+<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M9 4H4v5M15 4h5v5M9 20H4v-5M15 20h5v-5"/></svg>
+"""
+
 _COMPARISON_SCRIPT = """
 // Here and not on the figure, of which every new painting makes another.
 element.addEventListener("input", event => element.style.setProperty("--cut", event.target.value + "%"));
+element.addEventListener("click", event => {
+    if (!event.target.closest(".whole-screen")) return;
+    if (document.fullscreenElement) document.exitFullscreen();
+    else element.querySelector(".comparison").requestFullscreen?.();
+});
 """
 
 
@@ -241,7 +251,8 @@ def comparison(elem_id: str) -> gr.HTML:
     `gr.ImageSlider` of Gradio 6.31 has a handle that the keyboard cannot reach and pictures without a description.
     Here the handle is an `<input type="range">`, which brings all of that.
     """
-    template = _COMPARISON % {key: both(key) for key in ("photo", "painting", "compare")}
+    words = {key: both(key) for key in ("photo", "painting", "compare", "whole_screen")}
+    template = _COMPARISON % {**words, "corners": _CORNERS}
     dress = {**BARE, "elem_classes": ["bare", "result"]}
     return gr.HTML(html_template=template, js_on_load=_COMPARISON_SCRIPT, visible=HIDDEN, elem_id=elem_id, **dress)
 

@@ -50,6 +50,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "en": "Photo and painting: drag, or use the arrow keys, to compare",
         "zh-CN": "照片与画作：拖动或用方向键比较",
     },
+    "whole_screen": {"en": "Full screen, and back", "zh-CN": "全屏／退出全屏"},
     "download": {"en": "Download PNG", "zh-CN": "下载 PNG"},
     "full": {"en": "Paint at full size", "zh-CN": "按原尺寸作画"},
     "another": {"en": "Another photo", "zh-CN": "换一张照片"},
