@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import html
+import os
 import shutil
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -120,11 +121,13 @@ def _measure(
                 ("paintings", paintings, {"inner_crop": INNER}),
             )
         ]
-        for pictures, name in zip(sets, ("the photos", "the paintings"), strict=True):
-            pictures.where = name  # and not a folder of this machine
+        for pictures, name in zip(sets, ("the folder of photos", "the folder of paintings"), strict=True):
+            pictures.files.where = name  # and not a folder of this machine
         judgement = judge(style, remembered, *sets, baselines=True, resamplings=300)
         write_report(judgement, folder / "report.html")
         save_image(plot_profile(Profile.of(style, kept)), folder / "profile.png")
+    except DataError as error:
+        raise DataError(str(error).replace(f"{folder}{os.sep}", "the folder of ")) from error
     finally:
         for name in ("photos", "paintings"):
             shutil.rmtree(folder / name, ignore_errors=True)
