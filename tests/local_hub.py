@@ -29,17 +29,18 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlencode
 
 import uvicorn
 import yaml
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 # From the .gitattributes that the Hub writes into a new repo: these go to large-file storage whatever their size.
@@ -288,6 +289,13 @@ class LocalHub:
         self._thread: threading.Thread | None = None
         self.clear()
 
+    @cached_property
+    def key(self) -> Any:
+        """With which it signs who somebody is."""
+        from joserfc.jwk import RSAKey
+
+        return RSAKey.generate_key(2048, {"kid": "test", "use": "sig", "alg": "RS256"})
+
     def clear(self) -> None:
         """Forget everything: users, repos, stored files, planned faults, the log."""
         self.users: dict[str, str] = {}  # token -> name
@@ -296,6 +304,7 @@ class LocalHub:
         self.upload_parts: dict[str, dict[int, bytes]] = {}  # sha256 -> part number -> bytes of unfinished uploads
         self.faults: list[Fault] = []
         self.log: list[LoggedRequest] = []
+        self.logins: dict[str, str | None] = {}  # token -> what the page that wants it must find in the answer
         self.multipart_above = 2**40  # bytes; larger files are uploaded in parts
         self.part_size = 2**20
 
@@ -585,6 +594,48 @@ class _Endpoints:
                 "auth": {"type": "access_token", "accessToken": {"displayName": "test", "role": "write"}},
             }
         )
+
+    # -- Logging in through the browser (OpenID Connect): the page is told that alice, or who is there, agrees --
+
+    @_route("GET", r"/\.well-known/openid-configuration")
+    async def openid_configuration(self, request: Request) -> Response:
+        pages = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "jwks"}
+        return JSONResponse(
+            {
+                "issuer": self.hub.url,
+                **{name: f"{self.hub.url}/oauth/{page}" for name, page in pages.items()},
+                "id_token_signing_alg_values_supported": ["RS256"],
+            }
+        )
+
+    @_route("GET", "/oauth/authorize")
+    async def authorize(self, request: Request) -> Response:
+        asked = request.query_params
+        token = next(iter(self.hub.users))
+        self.hub.logins[token] = asked.get("nonce")
+        separator = "&" if "?" in asked["redirect_uri"] else "?"
+        return RedirectResponse(
+            f"{asked['redirect_uri']}{separator}{urlencode({'code': token, 'state': asked['state']})}"
+        )
+
+    @_route("POST", "/oauth/token")
+    async def exchange(self, request: Request) -> Response:
+        token = parse_qs((await request.body()).decode())["code"][0]
+        user, now = self.hub.users[token], int(time.time())
+        claims = {"iss": self.hub.url, "sub": user, "iat": now, "exp": now + 3600, "nonce": self.hub.logins.pop(token)}
+        claims |= {"name": user.title(), "preferred_username": user, "profile": f"{self.hub.url}/{user}"}
+        client = base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode().split(":")[0]
+        claims |= {"aud": client, "picture": f"{self.hub.url}/avatars/user.svg"}
+        from joserfc import jwt
+
+        signed = jwt.encode({"alg": "RS256", "kid": "test"}, claims, self.hub.key)
+        return JSONResponse(
+            {"access_token": token, "token_type": "bearer", "expires_in": 3600, "scope": "openid", "id_token": signed}
+        )
+
+    @_route("GET", "/oauth/jwks")
+    async def keys(self, request: Request) -> Response:
+        return JSONResponse({"keys": [self.hub.key.as_dict(private=False)]})
 
     @_route("POST", "/api/validate-yaml")
     async def validate_yaml(self, request: Request) -> Response:

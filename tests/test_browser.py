@@ -21,6 +21,7 @@ from test_studio import bomb, running_studio, same_pixels, small_photo
 
 from hfstyle import AutoModel, Style
 from hfstyle.assets import model_of
+from hfstyle.space import gather_studio
 from hfstyle.studio import overview, text
 from hfstyle.studio.painter import EXAMPLES
 from hfstyle.studio.stylise import default_style
@@ -986,6 +987,48 @@ def test_a_style_goes_to_the_hub(browser, hub, loved, tmp_path, monkeypatch):
         context.close()
     assert hub.repo("alice/dots").private
     assert "two photos of mine" in hub.repo("alice/dots").files("main")["README.md"].decode()
+
+
+def test_on_a_space_visitors_log_in(browser, hub, loved, tmp_path):
+    """And push with their own token; without it, nobody's is taken."""
+    on_space = {
+        "SYSTEM": "spaces",
+        "SPACE_ID": "bob/studio",
+        "OAUTH_CLIENT_ID": "studio",
+        "OAUTH_CLIENT_SECRET": "secret",
+        "OAUTH_SCOPES": "openid profile write-repos",
+        "OPENID_PROVIDER_URL": hub.url,
+        "GRADIO_SERVER_NAME": "0.0.0.0",
+        "HF_TOKEN": "hf_bob",  # the Space's own, which is nothing to visitors
+    }
+    (tmp_path / "studio").mkdir()
+    gather_studio(tmp_path / "space")
+    with running_studio(tmp_path / "studio", tmp_path / "space", **on_space) as studio:
+        context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 860})
+        page = context.new_page()
+        page.goto(f"{studio.url}#mine")
+        page.locator("#mine-learn").wait_for()
+        bring(page, loved)
+        page.get_by_text("Keep the pictures on the Hugging Face Hub").locator("visible=true").click()
+        page.locator("#mine-dataset textarea, #mine-dataset input").first.fill("alice/pictures")
+        page.locator("#mine-keep-there").click()
+        assert complaint(page) == "Log in first."
+        with page.expect_navigation():
+            page.get_by_role("button", name="Sign in with Hugging Face").locator("visible=true").first.click()
+        page.locator("#mine-learn").wait_for(timeout=PATIENCE)  # back on the same page
+        page.wait_for_function("!document.querySelector('.shelf li')")
+        bring(page, loved)
+        page.get_by_text("Keep the pictures on the Hugging Face Hub").locator("visible=true").click()
+        page.get_by_role("button", name="Logout (Alice)").first.wait_for(timeout=PATIENCE)
+        look(page, "mine-logged-in", full=True)
+        page.locator("#mine-dataset textarea, #mine-dataset input").first.fill("alice/pictures")
+        page.locator("#mine-keep-there").click()
+        page.locator("#mine-dataset-said a").wait_for(timeout=PATIENCE)
+        context.close()
+        log = studio.log.read_text()
+    repo = hub.repo("alice/pictures", "dataset")
+    assert repo.private and len([name for name in repo.files("main") if name.endswith(".jpg")]) == 2
+    assert "hf_alice" not in log and "hf_bob" not in log, "no token is logged"
 
 
 # ---- pictures out of nothing ----

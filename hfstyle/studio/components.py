@@ -171,6 +171,15 @@ const turn = () => {
     links.forEach((link, index) => link.setAttribute("aria-current", names[index] === page ? "page" : "false"));
 };
 addEventListener("hashchange", turn);
+// Logging in leads away, and back to the first page: to the one from which it went.
+const back = sessionStorage.getItem("hfstyle-back");
+if (back) {
+    sessionStorage.removeItem("hfstyle-back");
+    location.hash = back;
+}
+document.addEventListener("click", event => {
+    if (event.target.closest(".login")) sessionStorage.setItem("hfstyle-back", location.hash);
+}, true);
 turn();
 """
 

@@ -107,7 +107,7 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
             if owner or on_space:
                 with gr.Accordion(label("mine.dataset"), open=False, elem_id="mine-dataset-box"):
                     if on_space:
-                        gr.LoginButton(size="md")
+                        gr.LoginButton(size="md", elem_classes="login")
                     dataset = gr.Textbox(
                         label=label("mine.dataset_name"),
                         placeholder="me/pictures",
@@ -153,7 +153,7 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
                 if owner or on_space:
                     with gr.Accordion(label("mine.hub"), open=False, elem_id="mine-hub"):
                         if on_space:
-                            gr.LoginButton(size="md")
+                            gr.LoginButton(size="md", elem_classes="login")
                         with gr.Row():
                             repo = gr.Textbox(
                                 label=label("mine.repo"),
