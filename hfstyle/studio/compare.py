@@ -4,7 +4,7 @@ import asyncio
 import html
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ from hfstyle.traditions import traditions
 
 PHOTO = "photo"
 """The untouched photo among the models, as a control."""
+OWN = "own-"
+"""How the name of a visitor's own style begins, among the models."""
 PHOTOS = sorted(path for folder in (EXAMPLES, ASSETS / "content") for path in folder.glob("*.jpg"))
 NAMES = {path.stem: path for path in PHOTOS}
 
@@ -145,9 +147,13 @@ def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = 
             table = gr.HTML(elem_id="ranking", **BARE)
             file = gr.DownloadButton(label("compare.csv"), visible=HIDDEN, size="md", elem_id="compare-csv")
 
-    async def ask(tradition: str, guests: dict[str, str], who: str | None, request: gr.Request) -> dict[Any, Any]:
+    async def ask(
+        tradition: str, guests: dict[str, str], who: str | None, request: gr.Request, profile: gr.OAuthProfile | None
+    ) -> dict[Any, Any]:
         """The next pair, on which this voter has not voted yet."""
-        who = who or secrets.token_hex(16)
+        who = profile.username if profile else who or secrets.token_hex(16)
+        if workshop.desk(request.session_hash).style is None:
+            guests = {name: where for name, where in guests.items() if not name.startswith(OWN)}
         try:
             following = await asyncio.to_thread(_following, votes.votes(), who, tradition, guests)
             if following is None:
@@ -226,10 +232,10 @@ def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = 
         gr.Info(both("compare.added"), duration=4)
         return {**guests, f"{OWN}{secrets.token_hex(4)}": tradition}
 
-    async def rank() -> dict[Any, Any]:
+    async def rank(guests: dict[str, str]) -> dict[Any, Any]:
         try:
             there = await asyncio.to_thread(votes.votes)
-            told = await asyncio.to_thread(ranking_html, there)
+            told = await asyncio.to_thread(ranking_html, without_others(there, guests))
         except Exception as error:
             raise refusal(error, None) from error
         if not there:
@@ -252,12 +258,8 @@ def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = 
     invite.click(add, [model, place, added], added, api_visibility="private", concurrency_id="looking")
     mine.click(add_mine, [place, added], added, **AT_ONCE)
     opened.expand(
-        rank, None, [table, file], show_progress="minimal", api_visibility="private", concurrency_id="looking"
+        rank, added, [table, file], show_progress="minimal", api_visibility="private", concurrency_id="looking"
     )
-
-
-OWN = "own-"
-"""How the name of a visitor's own style begins, among the models."""
 
 
 def contenders(tradition: str, guests: dict[str, str] | None = None) -> list[str]:
@@ -282,6 +284,11 @@ def _following(votes: Sequence[Vote], who: str, tradition: str, guests: dict[str
                 left, right = random.sample(pair, 2)
                 return Ballot(name, photo, left, right)
     return None
+
+
+def without_others(votes: Sequence[Vote], guests: Collection[str]) -> list[Vote]:
+    """Without the styles that other visitors brought, which have no name here."""
+    return [vote for vote in votes if all(one in guests or not one.startswith(OWN) for one in vote.pair)]
 
 
 def ranking_html(votes: Sequence[Vote]) -> str:
