@@ -21,6 +21,8 @@ BROWSER = PACKAGE.parent / "spaces" / "browser"
 """The sources of the page for browsers, which are in a checkout alone."""
 PREVIEW = "picosdeeuropa.jpg", (240, 160)
 """The example that the page shows of each style, and its size."""
+EXAMPLE = "life.jpg"
+"""The photo for visitors who have none at hand."""
 
 
 def template() -> Path:
@@ -86,6 +88,7 @@ def _write_models(assets: Path, folder: Path) -> None:
     from hfstyle.images import read_image
 
     folder.mkdir(parents=True)
+    shutil.copy(assets / "examples" / EXAMPLE, folder / "example.jpg")
     photo = read_image(assets / "examples" / PREVIEW[0])
     photo.thumbnail((3 * PREVIEW[1][0], 3 * PREVIEW[1][1]))
     bank = AutoModel.from_pretrained(assets / BANK, device="cpu")

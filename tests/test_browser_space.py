@@ -184,7 +184,8 @@ def test_it_works_without_a_network(open_site, site):
     page.context.set_offline(True)
     page.reload()
     until(page, "document.documentElement.dataset.ready === 'true'")
-    paint(page)
+    page.get_by_role("button", name="Try our photo").click()
+    painted(page, "0")
     assert page.get_by_text("Painted in").is_visible()
 
 

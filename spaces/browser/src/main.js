@@ -182,6 +182,11 @@ async function download() {
   URL.revokeObjectURL(link.href);
 }
 
+async function openExample() {
+  const blob = await fetch("models/example.jpg").then(answer => answer.blob());
+  await open(new File([blob], "life.jpg", {type: "image/jpeg"}));
+}
+
 // The camera
 
 let streaming = null;
@@ -196,7 +201,7 @@ async function startLive() {
   const mine = streaming, video = $("video"), times = [];
   video.srcObject = mine;
   await video.play();
-  $("drop").hidden = $("live-start").hidden = $("take").hidden = true;
+  $("drop").hidden = $("live-start").hidden = $("take").hidden = $("example").hidden = true;
   $("live").hidden = $("live-stop").hidden = false;
   while (streaming === mine) {
     const frame = scaled(video, video.videoWidth, video.videoHeight, LIVE_SIDE, true);
@@ -224,7 +229,7 @@ function stopLive() {
   streaming?.getTracks().forEach(track => track.stop());
   streaming = null;
   $("live").hidden = $("live-stop").hidden = true;
-  $("live-start").hidden = $("take").hidden = false;
+  $("live-start").hidden = $("take").hidden = $("example").hidden = false;
   if (!photo) $("drop").hidden = false;
   tell();
 }
@@ -287,6 +292,7 @@ $("own").addEventListener("change", event => event.target.files[0] && bring(even
 $("another").addEventListener("click", another);
 $("download").addEventListener("click", download);
 $("take").addEventListener("click", take);
+$("example").addEventListener("click", openExample);
 $("live-start").addEventListener("click", startLive);
 $("live-stop").addEventListener("click", stopLive);
 $("cut").addEventListener("input", event => $("comparison").style.setProperty("--cut", `${event.target.value}%`));

@@ -6,6 +6,8 @@ export const WORDS = {
   compare: {en: "Photo and painting: drag, or use the arrow keys, to compare", zh: "照片与画作：拖动或用方向键比较"},
   download: {en: "Download PNG", zh: "下载 PNG"},
   another: {en: "Another photo", zh: "换一张照片"},
+  example: {en: "Try our photo", zh: "试试我们的照片"},
+  ours: {en: "Our photo:", zh: "我们的照片："},
   take: {en: "Take a photo", zh: "拍一张照片"},
   live: {en: "Live camera", zh: "实时相机"},
   stop: {en: "Stop", zh: "停止"},
