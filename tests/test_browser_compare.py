@@ -96,6 +96,10 @@ def test_a_link_reopens_a_choice(open_page, studio, tmp_path):
     page.wait_for_function("location.search.includes('kuindzhi') && !location.search.includes('colors')")
     asked = parse_qs(urlsplit(page.url).query)
     assert asked["style"] == ["kuindzhi"] and asked["strength"] == ["60"] and asked["photo"] == ["seeding"]
+    page.evaluate("window.same = true")
+    page.get_by_role("link", name="Imagine").click()
+    page.locator("#draw").wait_for()
+    assert page.evaluate("window.same") and "kuindzhi" in page.url, "another page of the same visit"
 
 
 def test_a_link_to_nonsense_is_the_page_as_ever(open_page, studio):

@@ -171,6 +171,12 @@ const turn = () => {
     links.forEach((link, index) => link.setAttribute("aria-current", names[index] === page ? "page" : "false"));
 };
 addEventListener("hashchange", turn);
+// Gradio's page has a base address, so that a link to #mine would leave "?style=monet", and load the page anew.
+links.forEach(link => link.addEventListener("click", event => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    location.hash = link.hash;
+}));
 // Logging in leads away, and back to the first page: to the one from which it went.
 const back = sessionStorage.getItem("hfstyle-back");
 if (back) {
