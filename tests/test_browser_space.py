@@ -246,3 +246,30 @@ def test_without_node_one_line_says_so(monkeypatch, capsys):
     assert main(["space", "push", "browser", "alice/page"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "checkout" in line and "Node" in line
+
+
+def test_a_graphics_card_paints_the_same(browser, site, tmp_path):
+    """By WebGPU, on a card that the processor imitates; no shader may need more than WebGPU allows."""
+    chromium = browser.browser_type.launch(
+        executable_path=shutil.which("chromium"),
+        args=[
+            "--no-sandbox",
+            "--enable-unsafe-webgpu",
+            "--use-webgpu-adapter=swiftshader",
+            "--use-angle=swiftshader",
+            "--enable-features=Vulkan",
+        ],
+    )
+    try:
+        page = chromium.new_page()
+        page.goto(site[0])
+        if not page.evaluate("navigator.gpu?.requestAdapter().then(adapter => Boolean(adapter))"):
+            pytest.skip("this Chromium has no WebGPU")
+        until(page, "document.documentElement.dataset.ready === 'true'")
+        paint(page, small_photo(tmp_path / "photo.png", size=(40, 30)))
+        after = page.locator("#after")
+        assert after.get_attribute("data-provider") == "webgpu", after.get_attribute("data-reason")
+        bank = AutoModel.from_pretrained("bank")
+        assert near(page, bank.stylize(tmp_path / "photo.png", bank.styles[0])) < 1
+    finally:
+        chromium.close()

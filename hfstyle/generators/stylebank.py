@@ -114,8 +114,13 @@ class StyleBankGenerator(StyledModel):
 
     def _affine(self, numbers: torch.Tensor) -> Iterator[Affine]:
         """Scale and shift of each layer in turn."""
-        layers = (GAIN * numbers).split([2 * width for width in self.widths], dim=-1)
-        return ((1 + scale, shift) for scale, shift in (layer.chunk(2, dim=-1) for layer in layers))
+        numbers, start = GAIN * numbers, 0
+        # One slice after the other: exported, a split into all of them would be one operation with more outputs than
+        # WebGPU allows.
+        for width in self.widths:
+            scale, shift = (numbers[..., at : at + width] for at in (start, start + width))
+            start += 2 * width
+            yield 1 + scale, shift
 
 
 class ResidualBlock(nn.Module):

@@ -141,7 +141,7 @@ async function paint() {
   $("drop").hidden = true;
   tell("painting");
   try {
-    const {out, provider} = await ask({
+    const {out, provider, reason} = await ask({
       model: chosen.model, numbers: numbers(), pixels: before.data.slice(), width: before.width, height: before.height,
     });
     if (mine !== round) return;
@@ -153,6 +153,7 @@ async function paint() {
     put($("after"), painted);
     $("after").dataset.round = mine;
     $("after").dataset.provider = provider;
+    $("after").dataset.reason = reason; // why not the graphics card, where there is one
     $("download").hidden = false;
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     $("after").dataset.seconds = seconds;

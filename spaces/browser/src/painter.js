@@ -1,5 +1,5 @@
 // The worker that paints. Each message is {id, model, pixels, width, height, numbers}; the answer has the same id.
-let ort, provider, base;
+let ort, provider, base, reason = "";
 const sessions = new Map();
 
 async function runtime(force) {
@@ -79,11 +79,12 @@ addEventListener("message", ({data}) => {
         out = data.pixels && await paint(data);
       } catch (error) {
         if (provider !== "webgpu") throw error;
+        reason = String(error.message ?? error).slice(0, 300);
         sessions.clear(); // a graphics driver that cannot do it: the processor can
         await runtime(true);
         out = data.pixels && await paint(data);
       }
-      postMessage({id: data.id, out, provider}, out ? [out.buffer] : []);
+      postMessage({id: data.id, out, provider, reason}, out ? [out.buffer] : []);
     } catch (error) {
       sessions.delete(data.model.file);
       postMessage({id: data.id, error: String(error.message ?? error).slice(0, 200)});
