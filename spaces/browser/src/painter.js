@@ -30,11 +30,10 @@ const padding = (size, {margin, size_multiple: multiple, min_size: least}) => {
   return [missing >> 1, missing - (missing >> 1)];
 };
 
-/** Where a place beyond the border lies, mirrored. */
-const mirrored = (place, size) => {
-  const period = Math.max(2 * size - 2, 1);
-  const there = ((place % period) + period) % period;
-  return there < size ? there : period - there;
+/** Where a place beyond the border lies: mirrored, or the border itself, of pictures that are smaller than the padding. */
+const inside = (place, size, mirror) => {
+  const last = size - 1;
+  return mirror ? last - Math.abs(last - Math.abs(place)) : Math.min(Math.max(place, 0), last);
 };
 
 async function paint({model, pixels, width, height, numbers}) {
@@ -42,9 +41,10 @@ async function paint({model, pixels, width, height, numbers}) {
   const [left, right] = padding(width, model), [top, bottom] = padding(height, model);
   const columns = left + width + right, rows = top + height + bottom, plane = rows * columns;
   const input = new Float32Array(3 * plane);
-  const xs = Int32Array.from({length: columns}, (_, x) => 4 * mirrored(x - left, width));
+  const mirror = Math.max(left, right) < width && Math.max(top, bottom) < height;
+  const xs = Int32Array.from({length: columns}, (_, x) => 4 * inside(x - left, width, mirror));
   for (let y = 0; y < rows; y++) {
-    const row = 4 * width * mirrored(y - top, height);
+    const row = 4 * width * inside(y - top, height, mirror);
     for (let x = 0; x < columns; x++) {
       const from = row + xs[x], to = y * columns + x;
       input[to] = pixels[from] / 127.5 - 1;
