@@ -86,6 +86,7 @@ def _write_models(assets: Path, folder: Path) -> None:
     """The networks as ONNX files, small pictures of their styles, and what the page must know of them."""
     from hfstyle.export import HEADER, export
     from hfstyle.images import read_image
+    from hfstyle.studio.text import style_names
 
     folder.mkdir(parents=True)
     shutil.copy(assets / "examples" / EXAMPLE, folder / "example.jpg")
@@ -98,7 +99,8 @@ def _write_models(assets: Path, folder: Path) -> None:
     def add(name: str, painting: Any, **more: Any) -> None:
         file = f"{name.replace(':', '-')}.jpg"
         painting.resize(PREVIEW[1]).save(folder / file, "JPEG", quality=80)
-        styles.append({"name": name, "title": _title(name), "preview": f"models/{file}", **more})
+        title = {"en": style_names(name)["en"], "zh": style_names(name)["zh-CN"]}
+        styles.append({"name": name, "title": title, "preview": f"models/{file}", **more})
 
     def written(model: Any, name: str) -> dict[str, Any]:
         """How the network is used, from the file itself."""
@@ -117,14 +119,6 @@ def _write_models(assets: Path, folder: Path) -> None:
         if hasattr(model, "stylize"):
             add(name, model.stylize(photo), model=written(model, name))
     (folder / "styles.json").write_text(json.dumps({"bank": header, "styles": styles}, ensure_ascii=False), "utf-8")
-
-
-def _title(style: str) -> dict[str, str]:
-    """What the page calls a style."""
-    from hfstyle.studio.text import CATALOGUE
-
-    words = CATALOGUE.get(f"style.{style}", {"en": style, "zh-CN": style})
-    return {"en": words["en"], "zh": words["zh-CN"]}
 
 
 def push_space(

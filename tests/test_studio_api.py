@@ -9,13 +9,13 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 from test_package import blocks
-from test_studio import running_studio, same_pixels, small_photo
+from test_studio import client, same_pixels, small_photo, studio
 
 from hfstyle import AutoModel, Style, bundled_styles
 from hfstyle.studio.stylise import default_style
@@ -32,15 +32,7 @@ ENDPOINTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory):
-    with running_studio(tmp_path_factory.mktemp("studio")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(studio, tmp_path_factory):
-    return Client(studio.url, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))
+__all__ = ["client", "studio"]  # fixtures
 
 
 @pytest.fixture(scope="module")

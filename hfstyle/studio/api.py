@@ -5,6 +5,7 @@ Gradio reads the docstrings: their first lines, and a line for each argument.
 
 import asyncio
 import contextlib
+import dataclasses
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from hfstyle.studio.measure import MEASURING, Measured, Measurer
 from hfstyle.studio.mine import LEARN
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.stylise import default_style
-from hfstyle.studio.text import CATALOGUE, StudioError, error_sentence
+from hfstyle.studio.text import StudioError, error_sentence, style_names
 from hfstyle.studio.tradition import tradition_of
 from hfstyle.studio.workshop import NAME, SECONDS, Workshop
 from hfstyle.stylize import read_blend
@@ -83,7 +84,7 @@ def build(painter: Painter, workshop: Workshop, measurer: Measurer) -> None:
             small = await painter.shrink(photo)
             paintings = []
             for style in progress.tqdm(bundled_styles(), unit="styles"):
-                paintings.append((_title(style), (await painter.sketch(small.file, style)).file))
+                paintings.append((style_names(style)["en"], (await painter.sketch(small.file, style)).file))
             return str(await asyncio.to_thread(_sheet, painter, [("Photo", small.file), *paintings]))
 
     def styles() -> list[dict[str, str]]:
@@ -105,9 +106,7 @@ def build(painter: Painter, workshop: Workshop, measurer: Measurer) -> None:
             if tradition not in traditions():
                 raise OptionError(f"there is no tradition {tradition!r:.60}; there are: {', '.join(traditions())}")
             steps = await painter.locate(Path(photo), Path(painting), tradition)
-            return (
-                [] if steps is None else [{key: _plain(value) for key, value in vars(step).items()} for step in steps]
-            )
+            return [dataclasses.asdict(step) for step in steps or ()]
 
     async def learn_style(
         pictures: list[str] | None,
@@ -256,19 +255,9 @@ def _check_number(name: str, number: Any, least: float = 0, most: float = 1) -> 
         raise OptionError(f"{name} must be a number between {least:g} and {most:g}, not {number!r:.40}")
 
 
-def _plain(value: Any) -> Any:
-    """For JSON, which has no numpy."""
-    return value.item() if hasattr(value, "item") else value
-
-
-def _title(style: str) -> str:
-    key = f"style.{style}"
-    return CATALOGUE[key]["en"] if key in CATALOGUE else style
-
-
 def _told(style: str) -> dict[str, str]:
     tradition = tradition_of(style)
-    told = {"name": style, "title": _title(style), "model": model_of(style)[0]}
+    told = {"name": style, "title": style_names(style)["en"], "model": model_of(style)[0]}
     return told | ({"tradition": tradition, "about": described(tradition).paragraphs["en"]} if tradition else {})
 
 

@@ -90,7 +90,7 @@ class Measurer:
         work.add_done_callback(lambda _: tell(-1))
         try:
             while (done := await told.get()) >= 0:
-                yield done, len(photos)
+                yield done, min(len(photos), MOST)
             yield work.result()
         finally:
             stopped.set()

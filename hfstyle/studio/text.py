@@ -391,6 +391,11 @@ def style_title(name: str) -> I18nData | str:
     return label(key) if key in CATALOGUE else name
 
 
+def style_names(name: str) -> dict[str, str]:
+    """The same as `style_title`, as plain text by locale."""
+    return CATALOGUE.get(f"style.{name}") or dict.fromkeys(LANGUAGES, name)
+
+
 def style_words(name: str) -> str:
     """The same as `style_title`, as HTML in both languages."""
     key = f"style.{name}"
