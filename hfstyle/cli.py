@@ -324,6 +324,8 @@ class Evaluate:
     """Of the bootstraps: the same seed, the same figures."""
     html: str | None = None
     """File for a report with figures and a sheet of twelve photos, all in one page."""
+    language: Literal["en", "zh"] = "en"
+    """Of the report."""
     device: str | None = None
     """cpu, cuda, mps ...; chosen by itself where not given."""
     overwrite: bool = False
@@ -365,7 +367,7 @@ class Evaluate:
         print(json.dumps(judgement.to_dict(), indent=2) if self.json else "\n".join(judgement.lines()))
         if self.html is not None:
             make_folder(Path(self.html).parent)
-            write_report(judgement, self.html)
+            write_report(judgement, self.html, self.language)
         return 0
 
 

@@ -1,7 +1,9 @@
 """Each measure of the profile on pictures whose answer is known, and profiles of sets."""
 
+import dataclasses
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from hfstyle.evaluation.culture import (
     measure,
     prepare,
 )
+from hfstyle.evaluation.profile_plot import plot_profile_svg
 
 ROWS, COLUMNS = np.mgrid[:192, :256]
 CHECKER = (ROWS // 16 + COLUMNS // 16) % 2
@@ -275,6 +278,17 @@ def test_a_bundled_tradition_and_a_folder_of_its_name(here, capsys):
     (here / "mine").rename("shanshui")
     assert main(["profile", "shanshui", "--limit", "2", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["pictures"] == 2
+
+
+def test_a_plot_as_svg_has_words_of_its_language():
+    profile = bundled_profiles()["pirosmani"]
+    for language, word in (("en", "contour contrast"), ("zh", "轮廓力度")):
+        plot = plot_profile_svg(profile, language)
+        texts = [text.text for text in ElementTree.fromstring(plot).iter("{http://www.w3.org/2000/svg}text")]
+        assert word in texts and plot == plot_profile_svg(profile, language)
+        assert len(texts) >= 2 * len(MEASURES)
+    strange = dataclasses.replace(profile, name="<script>$x$</script>")
+    assert "<script" not in plot_profile_svg(strange)
 
 
 def test_a_plot_has_the_palette_and_all_measures(here, capsys):

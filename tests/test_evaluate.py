@@ -30,6 +30,7 @@ from hfstyle.cli import main
 from hfstyle.data.pictures import Pictures, open_pictures
 from hfstyle.errors import DataError, MissingExtraError
 from hfstyle.evaluation.baselines import color_statistics, transfer_color
+from hfstyle.evaluation.chinese import CHINESE, speaker
 from hfstyle.evaluation.culture import MEASURES
 from hfstyle.evaluation.judge import FEWEST, Figure, judge, profile_table, table
 from hfstyle.evaluation.metrics import KID, Distances, draw, halve
@@ -332,7 +333,7 @@ def test_the_report_is_one_page_that_asks_for_nothing(whole, tmp_path):
     text = (tmp_path / "report.html").read_text()
     page = Page(text)
     pictures = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(pictures) == 24 and all(attributes["alt"] for attributes in pictures)
+    assert len(pictures) == 12 * 2 + 1 and all(attributes["alt"] for attributes in pictures)
     asked = [attributes[key] for _, attributes in page.tags for key in ("src", "href") if key in attributes]
     assert all(address.startswith("data:") for address in asked)
     assert not {"script", "iframe", "object"} & {tag for tag, _ in page.tags}
@@ -350,6 +351,30 @@ def test_the_report_is_one_page_that_asks_for_nothing(whole, tmp_path):
     ):
         assert word in page.text
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_report_in_chinese(whole, tmp_path):
+    """Nothing of it is left in English but names, units and the machine."""
+    write_report(whole, tmp_path / "report.html", "zh", "天·桥")
+    text = (tmp_path / "report.html").read_text("utf-8")
+    page = Page(text)
+    assert '<html lang="zh-CN">' in text and "对「天·桥」的评判" in page.text
+    for cell in [cell for row in table(whole.rows) for cell in row[1:] if re.search(r"\d \[", cell)]:
+        assert cell in page.text
+    body = page.text[page.text.index("对「天·桥」的评判", 50) :]
+    names = {"KID", "FID", "ArtFID", "MiB", "JPEG", "hfstyle", "profile", whole.name, whole.facts["class"]}
+    names |= set(
+        re.findall("[A-Za-z]+", f"{whole.facts['machine']} {whole.facts['network']} {whole.facts['hfstyle']}")
+    )
+    for pictures in (whole.facts["photos"], whole.facts["paintings"]):
+        names |= set(re.findall("[A-Za-z]+", f"{pictures['where']} {pictures['fingerprint']}"))
+    assert set(re.findall("[A-Za-z]{3,}", body)) <= names
+    assert list(MEASURES) == [row[0] for row in profile_table(whole.steps)[1:]]
+    assert all(CHINESE[name] in page.text for name in MEASURES)
+
+
+def test_a_name_with_braces_stays_a_name():
+    assert speaker("zh")("{0.__class__}") == speaker("en")("{0.__class__}") == "{0.__class__}"
 
 
 def test_names_are_no_markup(judged, tmp_path):

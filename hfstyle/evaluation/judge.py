@@ -93,6 +93,7 @@ class Judgement:
         memory: Most bytes of memory until all were made; None where unknown or where they were there before.
         facts: Which network, pictures, seed and machine.
         sheet: Photos and what became of each.
+        profile: Of what was made.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Judgement:
     memory: int | None
     facts: dict[str, Any]
     sheet: list[tuple[Image.Image, Image.Image]]
+    profile: Profile
 
     def to_dict(self) -> dict[str, Any]:
         """All but the pictures, for JSON."""
@@ -114,12 +116,15 @@ class Judgement:
             **self.facts,
         }
 
-    def costs(self) -> str | None:
-        """Seconds and memory in a line; None where the pictures were there before."""
+    def costs(self, say: Callable[..., str] = str.format) -> str | None:
+        """Seconds and memory in a line, by `say` of chinese.py; None where the pictures were there before."""
         if self.seconds is None:
             return None
-        memory = f", peak memory {self.memory / 2**20:.0f} MiB" if self.memory else ""
-        return f"{self.seconds:.3f} s a picture (median){memory}; {self.facts['machine']}"
+        found = {"seconds": f"{self.seconds:.3f}", "machine": self.facts["machine"]}
+        if not self.memory:
+            return say("{seconds} s a picture (median); {machine}", **found)
+        found["memory"] = f"{self.memory / 2**20:.0f}"
+        return say("{seconds} s a picture (median), peak memory {memory} MiB; {machine}", **found)
 
     def lines(self) -> list[str]:
         """All of it for people."""
@@ -245,6 +250,7 @@ def judge(
             "hfstyle": hfstyle.__version__,
         },
         sheet,
+        painted,
     )
 
 

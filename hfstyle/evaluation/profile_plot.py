@@ -1,11 +1,16 @@
 """A cultural profile to look at."""
 
 import io
+import warnings
+from collections.abc import Callable
+from typing import Any
 
 from PIL import Image
 
 from hfstyle.errors import MissingExtraError
+from hfstyle.evaluation.chinese import speaker
 from hfstyle.evaluation.culture import MEASURES, Profile, bundled_profiles
+from hfstyle.traditions import Language
 
 WIDTH = 9.0
 """Of the plot, in inches of 160 pixels."""
@@ -18,8 +23,33 @@ def plot_profile(profile: Profile) -> Image.Image:
     Raises:
         MissingExtraError: The extra "eval" is not installed.
     """
+    figure = _plot(profile, speaker("en"))
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    file = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(file)
+    return Image.open(file).convert("RGB")
+
+
+def plot_profile_svg(profile: Profile, language: Language = "en") -> str:
+    """The same as SVG, whose letters come from the fonts of whoever looks at it, and so in any language.
+
+    Raises:
+        MissingExtraError: The extra "eval" is not installed.
+    """
+    figure = _plot(profile, speaker(language))
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    file = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "hfstyle"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # where it measures letters; others draw them
+        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
+    return file.getvalue()
+
+
+def _plot(profile: Profile, say: Callable[..., str]) -> Any:
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("a plot", "eval") from error
@@ -35,15 +65,16 @@ def plot_profile(profile: Profile) -> Image.Image:
     for colour, share in profile.palette:
         strip.barh(0, share, left=start, color=colour, height=1)
         start += share
-    count = f"{profile.pictures} picture{'' if profile.pictures == 1 else 's'}"
     # Names are strangers' words; a dollar sign would begin a formula.
-    strip.set_title(f"{profile.name}, {count}", loc="left", fontweight="bold", parse_math=False)
+    title = "{name}, 1 picture" if profile.pictures == 1 else "{name}, {count} pictures"
+    title = say(title, name=profile.name, count=profile.pictures)
+    strip.set_title(title, loc="left", fontweight="bold", parse_math=False)
     strip.set_xlim(0, 1)
     strip.set_axis_off()
 
     place, labels = 0, []
     for group, names in groups.items():
-        labels.append((place, group.upper()))
+        labels.append((place, say(group).upper()))
         place += 1
         for name in names:
             spreads = [other.measures[name] for other in bundled_profiles().values()]
@@ -62,11 +93,12 @@ def plot_profile(profile: Profile) -> Image.Image:
             )  # fmt: skip
             axes.scatter((own.median - low) / span, place, s=52, color="#b5401e", zorder=3)
             axes.text(1.03, place, f"{own.median:.3g}", va="center", fontsize=8)
-            labels.append((place, name))
+            labels.append((place, say(name)))
             place += 1
     axes.set_yticks([at for at, _ in labels], [text for _, text in labels], fontsize=9)
+    headings = {say(group).upper() for group in groups}
     for text in axes.get_yticklabels():
-        if text.get_text().isupper():
+        if text.get_text() in headings:
             text.set_fontweight("bold")
     axes.set_ylim(place - 0.5, -0.8)
     axes.set_xlim(-0.02, 1.12)
@@ -75,12 +107,10 @@ def plot_profile(profile: Profile) -> Image.Image:
     for side in axes.spines.values():
         side.set_visible(False)
     legend = [
-        axes.scatter([], [], s=52, color="#b5401e", label="this set: median, quartiles"),
-        axes.scatter([], [], s=14, color="#9a9a9a", label="bundled traditions"),
+        axes.scatter([], [], s=52, color="#b5401e", label=say("this set: median, quartiles")),
+        axes.scatter([], [], s=14, color="#9a9a9a", label=say("bundled traditions")),
     ]
     if photos is not None:
-        legend.append(axes.scatter([], [], s=34, facecolors="white", edgecolors="#333333", label="photographs"))
+        legend.append(axes.scatter([], [], s=34, facecolors="white", edgecolors="#333333", label=say("photographs")))
     figure.legend(handles=legend, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    file = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(file)
-    return Image.open(file).convert("RGB")
+    return figure

@@ -35,8 +35,10 @@ def about_html() -> str:
             f"<p class=quiet>{in_both(told.periods)}</p><p>{in_both(told.paragraphs)}</p></details>"
         )
     photos = "; ".join(f"{html.escape(title)}: {said}" for title, said in _credits())
-    parts += [f"<h3>{both('about.photos')}</h3>", f"<p class=quiet>{photos}</p>"]
-    parts.append(f"<p class=quiet>hfstyle {__version__}, Apache 2.0. {both('about.command')}</p>")
+    parts += [f"<h3>{both('about.photos')}</h3>", f"<p class=quiet translate=no>{photos}</p>"]
+    parts.append(
+        f"<p class=quiet><span translate=no>hfstyle {__version__}, Apache 2.0.</span> {both('about.command')}</p>"
+    )
     return f'<article class="about">{"".join(parts)}</article>'
 
 

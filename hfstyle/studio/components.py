@@ -16,7 +16,7 @@ from gradio_client.utils import is_http_url_like
 
 from hfstyle.errors import HfstyleError
 from hfstyle.studio.painter import EXAMPLES, Painter, Painting
-from hfstyle.studio.text import LANGUAGES, StudioError, both, error_html, label
+from hfstyle.studio.text import CATALOGUE, LANGUAGES, StudioError, both, error_html, label
 
 logger = logging.getLogger(__name__)
 
@@ -145,10 +145,21 @@ const remembered = () => { try { return localStorage.getItem("hfstyle-language")
 const speak = async locale => {
     (await import(core)).changeLocale(locale);
     document.documentElement.lang = locale;
+    translate();
     languages.querySelectorAll("button").forEach(button => {
         button.setAttribute("aria-pressed", String(button.lang === locale));
     });
 };
+// Names that Gradio gives its controls in English only, and hints that show our inner names of styles.
+const entries = %(entries)s;
+const translate = () => {
+    document.querySelectorAll("label input[title]").forEach(input => input.removeAttribute("title"));
+    document.querySelectorAll("[aria-label]").forEach(named => {
+        const entry = entries.find(entry => Object.values(entry).includes(named.ariaLabel));
+        if (entry) named.ariaLabel = entry[document.documentElement.lang] ?? named.ariaLabel;
+    });
+};
+new MutationObserver(translate).observe(document.body, {childList: true, subtree: true});
 if (core) {
     // Every kind of Chinese reads the Chinese there is; everybody else English, also where Gradio itself would speak
     // a third language.
@@ -197,6 +208,7 @@ def header(pages: Sequence[str]) -> gr.HTML:
     addresses. Here a page's address is its name after `#`, and `data-page` of the document says which is shown.
     """
     links = "".join(f'<a href="#{name}">{both(f"page.{name}")}</a>' for name in pages)
+    entries = [words for key, words in CATALOGUE.items() if key.startswith("gradio.")]
     buttons = "".join(f'<button type="button" lang="{locale}">{name}</button>' for locale, name in LANGUAGES.items())
     return gr.HTML(
         value=f"""
@@ -206,7 +218,7 @@ def header(pages: Sequence[str]) -> gr.HTML:
             <div class="languages" role="group" aria-label="Language, 语言">{buttons}</div>
         </header>
         """,
-        js_on_load=_HEADER_SCRIPT % {"locales": json.dumps(list(LANGUAGES))},
+        js_on_load=_HEADER_SCRIPT % {"locales": json.dumps(list(LANGUAGES)), "entries": json.dumps(entries)},
         **BARE,
     )
 
@@ -307,9 +319,10 @@ def example_strip(examples: list[tuple[Path, str, str]], **options: Any) -> gr.H
     """
     items = "".join(
         f'<li><button type="button" data-index="{index}">'
-        f'<span class="for-readers">{both("example_button")} {html.escape(title)}</span>'
+        f'<span class="for-readers">{both("example_button")} <i translate="no">{html.escape(title)}</i></span>'
         f'<img src="gradio_api/file={html.escape(str(path), quote=True)}" alt="" loading="lazy"></button>'
-        f'<span class="title">{html.escape(title)}</span><span class="credit">{credit}</span></li>'
+        f'<span class="title" translate="no">{html.escape(title)}</span>'
+        f'<span class="credit" translate="no">{credit}</span></li>'
         for index, (path, title, credit) in enumerate(examples)
     )
     value = f'<h2>{both("examples")}</h2><ul class="examples">{items}</ul>'

@@ -21,7 +21,8 @@ WATCHING = 2
 _STAGE = """
 <div class="live">
     <video muted playsinline aria-hidden="true"></video>
-    <canvas role="img" aria-label="%(painting)s"></canvas>
+    <span class="for-readers" id="live-named">%(painting)s</span>
+    <canvas role="img" aria-labelledby="live-named"></canvas>
     <p class="said" role="status"></p>
     <div class="live-buttons">
         <button type="button" data-live="start" class="main">%(start)s</button>
@@ -136,7 +137,7 @@ def build() -> None:
                     "refused": both("live.refused"),
                     "missing": both("live.missing"),
                     "lost": both("live.lost"),
-                    "painting": "painting",
+                    "painting": both("painting"),
                 }
                 gr.HTML(
                     value=_STAGE % words,

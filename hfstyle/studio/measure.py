@@ -20,12 +20,13 @@ from hfstyle.studio.compare import PHOTOS
 from hfstyle.studio.components import AT_ONCE, BARE, HIDDEN, STEP, PicturesInput, hub_token, progress_line, refusal
 from hfstyle.studio.painter import Painter, Stopped
 from hfstyle.studio.stylise import default_style
-from hfstyle.studio.text import both, label, style_title
+from hfstyle.studio.text import LANGUAGES, both, label, style_names, style_title
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from hfstyle.evaluation.judge import Judgement
+    from hfstyle.traditions import Language
 
 MOST = 300
 """Pictures that are taken of each set."""
@@ -33,6 +34,8 @@ SIDE = 256
 """Short side of the photos, in pixels, when they are painted."""
 INNER = 0.9
 """Part of the paintings that counts: scans have margins of paper."""
+_SPOKEN = "(...inputs) => [...inputs.slice(0, -1), document.documentElement.lang]"
+"""Puts the language of the page in the place of the last input."""
 MEASURING = {"concurrency_id": "measuring", "concurrency_limit": 1}
 
 
@@ -43,8 +46,6 @@ class Measured:
     judgement: "Judgement"
     report: Path
     """The page that `hfstyle evaluate --html` writes."""
-    plot: Path
-    """The cultural profile of what was painted."""
 
 
 class Measurer:
@@ -59,13 +60,20 @@ class Measurer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hfstyle-measurer")
 
     async def measure(
-        self, style: str, photos: Sequence[str | Path], paintings: Sequence[str | Path]
+        self,
+        style: str,
+        photos: Sequence[str | Path],
+        paintings: Sequence[str | Path],
+        language: "Language" = "en",
+        title: str | None = None,
     ) -> AsyncIterator[tuple[int, int] | Measured]:
         """Yields how many photos are painted and how many there are, and at the end what came out.
 
         Args:
             style: Of those that the painter knows.
             photos, paintings: Files; at least ten of each that can be read.
+            language: Of the report.
+            title: What the report calls the style; else its name.
 
         Raises:
             HfstyleError: In one sentence, what is wrong with them.
@@ -86,7 +94,7 @@ class Measurer:
             return painting
 
         made.count = 0
-        work = self._thread.submit(_measure, style, made, photos, paintings, folder)
+        work = self._thread.submit(_measure, style, made, photos, paintings, folder, language, title)
         work.add_done_callback(lambda _: tell(-1))
         try:
             while (done := await told.get()) >= 0:
@@ -98,20 +106,17 @@ class Measurer:
 
 
 def _measure(
-    style: str, made: Callable, photos: Sequence[str | Path], paintings: Sequence[str | Path], folder: Path
+    style: str,
+    made: Callable,
+    photos: Sequence[str | Path],
+    paintings: Sequence[str | Path],
+    folder: Path,
+    language: "Language",
+    title: str | None,
 ) -> Measured:
     from hfstyle.data.pictures import open_pictures
-    from hfstyle.evaluation.culture import Profile
     from hfstyle.evaluation.judge import judge
-    from hfstyle.evaluation.profile_plot import plot_profile
     from hfstyle.evaluation.report import write_report
-    from hfstyle.images import save_image
-
-    kept: list[Image.Image] = []
-
-    def remembered(photo: "Image.Image") -> "Image.Image":
-        kept.append(made(photo))
-        return kept[-1]
 
     try:
         sets = [
@@ -123,15 +128,14 @@ def _measure(
         ]
         for pictures, name in zip(sets, ("the folder of photos", "the folder of paintings"), strict=True):
             pictures.files.where = name  # and not a folder of this machine
-        judgement = judge(style, remembered, *sets, baselines=True, resamplings=300)
-        write_report(judgement, folder / "report.html")
-        save_image(plot_profile(Profile.of(style, kept)), folder / "profile.png")
+        judgement = judge(style, made, *sets, baselines=True, resamplings=300)
+        write_report(judgement, folder / "report.html", language, title)
     except DataError as error:
         raise DataError(str(error).replace(f"{folder}{os.sep}", "the folder of ")) from error
     finally:
         for name in ("photos", "paintings"):
             shutil.rmtree(folder / name, ignore_errors=True)
-    return Measured(judgement, folder / "report.html", folder / "profile.png")
+    return Measured(judgement, folder / "report.html")
 
 
 def _gathered(files: Sequence[str | Path], folder: Path) -> Path:
@@ -176,17 +180,27 @@ def build(painter: Painter, owner: bool = False) -> Measurer:
                 download = gr.DownloadButton(
                     label("measure.download"), visible=HIDDEN, size="md", elem_id="measure-download"
                 )
+                spoken = gr.Textbox(visible=HIDDEN)
 
     async def run(
-        chosen: str, hub_model: str, own_photos: list[str] | None, given: list[str] | None, request: gr.Request
+        chosen: str,
+        hub_model: str,
+        own_photos: list[str] | None,
+        given: list[str] | None,
+        locale: str,
+        request: gr.Request,
     ) -> AsyncIterator[dict[Any, Any]]:
         name = hub_model.strip() or chosen
+        locale = locale if locale in LANGUAGES else "en"
+        title = style_names(name)[locale]
         hidden = gr.update(visible=HIDDEN)
         yield {report: hidden, download: hidden, status: progress_line(both("measure.reading"), 0, 1)}
         try:
             if hub_model.strip():
                 await painter.invite(name, hub_token(owner, request))
-            async for found in measurer.measure(name, own_photos or PHOTOS, given or []):
+            async for found in measurer.measure(
+                name, own_photos or PHOTOS, given or [], "zh" if locale == "zh-CN" else "en", title
+            ):
                 if isinstance(found, Measured):
                     break
                 done, total = found
@@ -210,7 +224,7 @@ def build(painter: Painter, owner: bool = False) -> Measurer:
 
     begun = begin.click(busy, None, [begin, stop], **AT_ONCE)
     work = begun.then(
-        run, [style, model, photos, paintings], [status, report, download],
+        run, [style, model, photos, paintings, spoken], [status, report, download], js=_SPOKEN,
         show_progress="hidden", api_visibility="private", **MEASURING,
     )  # fmt: skip
     work.failure(idle, None, [begin, stop, status], **AT_ONCE)
@@ -220,10 +234,9 @@ def build(painter: Painter, owner: bool = False) -> Measurer:
 
 
 def report_html(found: Measured) -> str:
-    """The report as a page within the page, which can do nothing, and the plot."""
+    """The report as a page within the page, which can do nothing."""
     page = html.escape(found.report.read_text("utf-8"), quote=True)
-    plot = f"gradio_api/file={html.escape(str(found.plot), quote=True)}"
     return (
-        f'<iframe sandbox srcdoc="{page}" title="report"></iframe>'
-        f'<figure><img src="{plot}" alt=""><figcaption>{both("measure.plot")}</figcaption></figure>'
+        f'<span class="for-readers" id="measure-named">{both("measure.report")}</span>'
+        f'<iframe sandbox srcdoc="{page}" aria-labelledby="measure-named"></iframe>'
     )

@@ -225,15 +225,12 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "measure.model": {"en": "Or a model on the Hugging Face Hub", "zh-CN": "或 Hugging Face Hub 上的模型"},
     "measure.paintings": {"en": "Paintings of the tradition, ten at least", "zh-CN": "该传统的作品，至少十幅"},
     "measure.photos": {"en": "Photos; none: twelve of ours", "zh-CN": "照片；不选则用我们的十二张"},
+    "measure.report": {"en": "Report", "zh-CN": "报告"},
     "measure.begin": {"en": "Measure", "zh-CN": "开始测量"},
     "measure.reading": {"en": "Reading the pictures …", "zh-CN": "正在读取图片……"},
     "measure.painted": {"en": "{done} of {total} photos painted", "zh-CN": "已画好 {done} 张，共 {total} 张"},
     "measure.judging": {"en": "{total} photos painted; looking at them …", "zh-CN": "{total} 张已画好，正在评判……"},
     "measure.download": {"en": "Download the report", "zh-CN": "下载报告"},
-    "measure.plot": {
-        "en": "The profile of what was painted, among the traditions.",
-        "zh-CN": "这些画的特征，与各传统相比。",
-    },
     # People as judges
     "compare.title": {"en": "Which is better?", "zh-CN": "哪一幅更好？"},
     "compare.hint": {
@@ -356,6 +353,11 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "en": "This photo needs more memory than the machine has; try a smaller one.",
         "zh-CN": "这张照片需要的内存超过了这台机器的容量，请换一张小一些的照片。",
     },
+    # Gradio's own: the first is missing in its catalogue, the others are said in English only.
+    "common.upload": {"en": "Upload", "zh-CN": "上传"},
+    "gradio.upload": {"en": "Click to upload or drop files", "zh-CN": "点击或拖入文件以上传"},
+    "gradio.remove": {"en": "Remove this file", "zh-CN": "移除此文件"},
+    "gradio.footer": {"en": "Gradio footer navigation", "zh-CN": "页脚导航"},
     "error.internal": {
         "en": "Something went wrong on our side; please try again.",
         "zh-CN": "我们这边出了问题，请再试一次。",

@@ -1,0 +1,192 @@
+"""The main walk of each page, in English and Chinese, on a desktop and on a phone, each seen by day and by night.
+
+Every page leaves pictures named pages-PAGE-LANGUAGE-SCREEN-SCHEME in tests/screenshots/, to be looked at.
+"""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright import sync_api
+from test_browser import PATIENCE, PHONE, SCREENSHOTS, WALL, bring, learnt, look, open_page, painted, sketched, studio
+from test_browser_compare import ballot
+from test_studio import small_photo
+
+from hfstyle.studio.text import CATALOGUE
+
+__all__ = ["open_page", "studio"]  # fixtures
+
+pytestmark = pytest.mark.browser
+
+SCREENS = {"desktop": {}, "phone": PHONE}
+IDEOGRAPH = "[\u4e00-\u9fff]"
+IN_BOTH = {"hfstyle", "English", "中文", "Language, 语言", "owner/name", "loved.png"}
+"""What pages of either language say."""
+
+
+class Visit:
+    """A page of the studio, and the words of its language."""
+
+    def __init__(self, page: sync_api.Page, locale: str) -> None:
+        self.page, self.locale = page, locale
+
+    def words(self, key: str) -> str:
+        return CATALOGUE[key][self.locale]
+
+    def button(self, key: str) -> sync_api.Locator:
+        """With these words, and Gradio's arrow if it opens a box."""
+        words = re.compile(rf"^{re.escape(self.words(key))}( ▼)?$")
+        return self.page.get_by_role("button", name=words).locator("visible=true")
+
+    def example(self) -> None:
+        self.page.locator(".example-strip button").locator("visible=true").first.click()
+
+
+def one(visit: Visit) -> None:
+    visit.example()
+    painted(visit.page)
+    visit.page.locator("#tradition .mark").first.wait_for(timeout=PATIENCE)
+
+
+def every(visit: Visit) -> None:
+    visit.example()
+    sketched(visit.page)
+    assert visit.page.locator("#wall .title").all_inner_texts() == [visit.words(f"style.{name}") for name in WALL]
+    visit.page.locator("#wall button").nth(WALL.index("pirosmani")).click()
+    visit.page.locator("#all-tradition .mark").first.wait_for(timeout=PATIENCE)
+    visit.button("blend").click()
+
+
+def mine(visit: Visit) -> None:
+    assert visit.button("mine.learn").is_disabled()
+    bring(visit.page, [visit.loved])
+    learnt(visit.page)
+
+
+def live(visit: Visit) -> None:
+    visit.button("live.start").click()
+    visit.page.wait_for_function("document.querySelector('#live-stage canvas').dataset.frames > 3", timeout=PATIENCE)
+
+
+def imagine(visit: Visit) -> None:
+    visit.button("imagine.draw").click()
+    visit.page.locator(".dreams img").nth(11).wait_for(timeout=PATIENCE)
+
+
+def compare(visit: Visit) -> None:
+    visit.button("compare.start").click()
+    first = ballot(visit.page)
+    questions = visit.page.locator("#ballot fieldset")
+    questions.nth(0).get_by_role("button", name="A").click()
+    questions.nth(1).get_by_role("button", name=visit.words("compare.tie")).click()
+    ballot(visit.page, first)
+    visit.button("compare.ranking").click()
+    visit.page.locator("#ranking table").first.wait_for()
+
+
+def measure(visit: Visit) -> None:
+    visit.page.set_input_files("#measure-paintings input[type=file]", visit.paintings)
+    visit.page.wait_for_function("document.querySelectorAll('#measure-paintings tr').length >= 10")
+    visit.button("measure.begin").click()
+    report = visit.page.frame_locator("#measure-report iframe")
+    said = report.get_by_role("heading", level=1)
+    said.wait_for(timeout=2 * PATIENCE)
+    assert bool(re.search(IDEOGRAPH, said.inner_text())) == (visit.locale == "zh-CN")
+
+
+def about(visit: Visit) -> None:
+    visit.page.locator("#about summary").first.click()
+    assert visit.page.locator("#about details").first.locator("p").nth(1).is_visible()
+
+
+WALKS: dict[str, Callable[[Visit], None]] = {
+    "one": one,
+    "all": every,
+    "mine": mine,
+    "live": live,
+    "imagine": imagine,
+    "compare": compare,
+    "measure": measure,
+    "about": about,
+}
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("locale", ["en", "zh-CN"])
+def test_the_main_walk_of_each_page(open_page, locale, screen, tmp_path):
+    page = open_page(**SCREENS[screen], locale={"en": "en-GB"}.get(locale, locale))
+    visit = Visit(page, locale)
+    visit.loved = small_photo(tmp_path / "loved.png", size=(300, 200))
+    visit.paintings = [small_photo(tmp_path / f"{n}.png", size=(260 + 2 * n, 260)) for n in range(10)]
+    wrong = []
+    for name, walk in WALKS.items():
+        page.get_by_role("link", name=visit.words(f"page.{name}"), exact=True).click()
+        page.locator(f"#page-{name}").wait_for()
+        wrong += faults(page, f"{name}, at first")
+        walk(visit)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark")
+            picture = f"pages-{name}-{locale}-{screen}-{scheme}"
+            look(page, picture, full=True)
+            wrong += faults(page, picture)
+            with Image.open(SCREENSHOTS / f"{picture}.png") as shown:
+                ground = np.median(np.asarray(shown.convert("L").crop((0, 0, 10, shown.height))))
+            if (ground > 200) != (scheme == "light") or (ground < 60) != (scheme == "dark"):
+                wrong.append(f"{picture}: a ground of {ground} of 255")
+        page.emulate_media(color_scheme="light")
+        for said in set(page.evaluate(SAID)) - IN_BOTH:
+            chinese = re.search(IDEOGRAPH, said)
+            if chinese if locale == "en" else re.search("[A-Za-z]{4}", said) and not chinese:
+                wrong.append(f"{name}: not in the language of the page: {said}")
+    assert not wrong, "\n".join(wrong)
+
+
+def faults(page: sync_api.Page, where: str) -> list[str]:
+    found = [f"{where}: faint words: {words}" for words in page.evaluate(FAINT)]
+    found += [f"{where}: a control without a name: {control}" for control in page.evaluate(NAMELESS)]
+    if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
+        found.append(f"{where}: wider than the screen")
+    return found
+
+
+SAID = """() => {
+    const there = [...document.querySelectorAll("body *")]
+        .filter(element => element.checkVisibility() && !element.closest("[translate=no], script, style"));
+    const texts = there
+        .flatMap(element => [...element.childNodes].filter(node => node.nodeType === 3).map(node => node.data));
+    const names = there.flatMap(element => ["aria-label", "title", "placeholder"].map(a => element.getAttribute(a)));
+    return [...new Set([...texts, ...names].map(words => (words ?? "").trim()).filter(Boolean))];
+}"""
+"""What the page says to eyes and to screen readers, once each."""
+NAMELESS = """() => [...document.querySelectorAll("button, input:not([type=file]), a")]
+    .filter(element => element.checkVisibility())
+    .filter(element => !(element.innerText.trim() || element.getAttribute("aria-label") || element.title
+        || element.labels?.length || element.getAttribute("aria-labelledby")))
+    .map(element => element.outerHTML.slice(0, 120))"""
+FAINT = """() => {
+    const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = colour => {
+        const [r, g, b] = channels(colour).slice(0, 3)
+            .map(c => c / 255).map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = element => {
+        for (; element; element = element.parentElement) {
+            const colour = getComputedStyle(element).backgroundColor;
+            if ((channels(colour)[3] ?? 1) === 1) return colour;
+        }
+        return "rgb(255, 255, 255)";
+    };
+    return [...document.querySelectorAll("h1, h2, p, span, label, button, a")]
+        .filter(element => element.checkVisibility() && !element.closest(".for-readers, .tag, .dreams, .shelf"))
+        .filter(element => [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
+        .map(element => {
+            const pair = [light(getComputedStyle(element).color), light(ground(element))].sort((a, b) => b - a);
+            return [element.innerText.trim().slice(0, 30), (pair[0] + 0.05) / (pair[1] + 0.05)];
+        })
+        .filter(([words, ratio]) => words && ratio < 4.5);
+}"""
+"""Words whose contrast with their ground is below 4.5 (WCAG 2.2, success criterion 1.4.3)."""
