@@ -10,7 +10,20 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright import sync_api
-from test_browser import PATIENCE, PHONE, SCREENSHOTS, WALL, bring, learnt, look, open_page, painted, sketched, studio
+from test_browser import (
+    PATIENCE,
+    PHONE,
+    SCREENSHOTS,
+    SECONDS,
+    WALL,
+    bring,
+    learnt,
+    look,
+    open_page,
+    painted,
+    sketched,
+    studio,
+)
 from test_browser_compare import ballot
 from test_studio import small_photo
 
@@ -126,22 +139,34 @@ def test_the_main_walk_of_each_page(open_page, locale, screen, tmp_path):
         page.locator(f"#page-{name}").wait_for()
         wrong += faults(page, f"{name}, at first")
         walk(visit)
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark")
-            picture = f"pages-{name}-{locale}-{screen}-{scheme}"
-            look(page, picture, full=True)
-            wrong += faults(page, picture)
-            with Image.open(SCREENSHOTS / f"{picture}.png") as shown:
-                ground = np.median(np.asarray(shown.convert("L").crop((0, 0, 10, shown.height))))
-            if (ground > 200) != (scheme == "light") or (ground < 60) != (scheme == "dark"):
-                wrong.append(f"{picture}: a ground of {ground} of 255")
-        page.emulate_media(color_scheme="light")
-        for said in set(page.evaluate(SAID)) - IN_BOTH:
-            chinese = re.search(IDEOGRAPH, said)
-            if chinese if locale == "en" else re.search("[A-Za-z]{4}", said) and not chinese:
-                wrong.append(f"{name}: not in the language of the page: {said}")
+        wrong += seen(page, f"pages-{name}-{locale}-{screen}") + foreign(page, locale, name)
     assert not wrong, "\n".join(wrong)
+
+
+def seen(page: sync_api.Page, name: str) -> list[str]:
+    """Pictures of the page by day and by night, and what is wrong with them."""
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(SECONDS / 4)
+        look(page, f"{name}-{scheme}", full=True)
+        found += faults(page, f"{name}-{scheme}")
+        with Image.open(SCREENSHOTS / f"{name}-{scheme}.png") as shown:
+            ground = np.median(np.asarray(shown.convert("L").crop((0, 0, 10, shown.height))))
+        if (ground > 200) != (scheme == "light") or (ground < 60) != (scheme == "dark"):
+            found.append(f"{name}-{scheme}: a ground of {ground} of 255")
+    page.emulate_media(color_scheme="light")
+    return found
+
+
+def foreign(page: sync_api.Page, locale: str, where: str) -> list[str]:
+    """What the page says in the other language."""
+    found = []
+    for said in set(page.evaluate(SAID)) - IN_BOTH:
+        chinese = re.search(IDEOGRAPH, said)
+        if chinese if locale == "en" else re.search("[A-Za-z]{4}", said) and not chinese:
+            found.append(f"{where}: not in the language of the page: {said}")
+    return found
 
 
 def faults(page: sync_api.Page, where: str) -> list[str]:

@@ -19,7 +19,8 @@ from PIL import Image
 from playwright import sync_api
 from starlette.applications import Starlette
 from starlette.staticfiles import StaticFiles
-from test_browser import PATIENCE, PHONE, SECONDS, look
+from test_browser import PATIENCE, SECONDS, look
+from test_browser_pages import SCREENS, faults, foreign, seen
 from test_studio import small_photo
 
 from hfstyle import AutoModel
@@ -200,13 +201,21 @@ def test_the_camera_is_painted_live(open_site):
     painted(page, "0")
 
 
-def test_in_chinese_on_a_phone_by_night(open_site):
-    page = open_site(**PHONE, locale="zh-CN", color_scheme="dark")
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("locale", ["en", "zh-CN"])
+def test_the_main_walk(open_site, locale, screen):
+    """A photo, a style, a blend; in both languages, on both screens, by day and by night."""
+    page = open_site(**SCREENS[screen], locale={"en": "en-GB"}.get(locale, locale))
+    wrong = faults(page, "at first")
     paint(page)
-    look(page, "browser-phone-chinese-dark", full=True)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.get_by_role("button", name="English").click()
-    assert page.get_by_role("button", name="Another photo").is_visible()
+    before = page.locator("#after").get_attribute("data-round")
+    page.get_by_role("button", name={"en": "Kuindzhi", "zh-CN": "库因芝"}[locale]).click()
+    painted(page, before)
+    wrong += seen(page, f"browser-{locale}-{screen}") + foreign(page, locale, "painted")
+    other, again = {"en": ("中文", "换一张照片"), "zh-CN": ("English", "Another photo")}[locale]
+    page.get_by_role("button", name=other).click()
+    assert page.get_by_role("button", name=again).is_visible()
+    assert not wrong, "\n".join(wrong)
 
 
 def test_by_keyboard(open_site, tmp_path):
