@@ -287,8 +287,9 @@ def test_a_plot_as_svg_has_words_of_its_language():
         texts = [text.text for text in ElementTree.fromstring(plot).iter("{http://www.w3.org/2000/svg}text")]
         assert word in texts and plot == plot_profile_svg(profile, language)
         assert len(texts) >= 2 * len(MEASURES)
-    strange = dataclasses.replace(profile, name="<script>$x$</script>")
-    assert "<script" not in plot_profile_svg(strange)
+    strange = dataclasses.replace(profile, name="<script>$x$</script> \udcff\x01")
+    plot = plot_profile_svg(strange)
+    assert "<script" not in plot and ElementTree.fromstring(plot) is not None
 
 
 def test_a_plot_has_the_palette_and_all_measures(here, capsys):

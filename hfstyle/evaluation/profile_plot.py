@@ -67,7 +67,9 @@ def _plot(profile: Profile, say: Callable[..., str]) -> Any:
         start += share
     # Names are strangers' words; a dollar sign would begin a formula.
     title = "{name}, 1 picture" if profile.pictures == 1 else "{name}, {count} pictures"
-    title = say(title, name=profile.name, count=profile.pictures)
+    # Names of folders may hold bytes that are no letters.
+    name = "".join(letter if letter.isprintable() else "\ufffd" for letter in profile.name)
+    title = say(title, name=name, count=profile.pictures)
     strip.set_title(title, loc="left", fontweight="bold", parse_math=False)
     strip.set_xlim(0, 1)
     strip.set_axis_off()
