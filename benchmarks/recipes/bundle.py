@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from hfstyle import AutoModel
 
@@ -37,8 +38,12 @@ def main() -> None:
             # One card, at the top: a style's judge is explained there.
             model.save_pretrained(folder / subfolder, dtype=torch.float16, card="")
         if home == "hfstyle/assets":
-            for shown in ("README.md", "samples.jpg", "curves.png"):
-                shutil.copy(asked.trained / shown, folder)
+            shutil.copy(asked.trained / "README.md", folder)
+            # What the card shows may be as small as eyes allow: it comes with every installation.
+            with Image.open(asked.trained / "samples.jpg") as samples:
+                samples.save(folder / "samples.jpg", quality=80, optimize=True)
+            with Image.open(asked.trained / "curves.png") as curves:
+                curves.convert("RGB").quantize(128).save(folder / "curves.png", optimize=True)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         print(f"{folder.relative_to(ROOT)}: {size / 2**20:.1f} MB")
 
