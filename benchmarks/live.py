@@ -20,7 +20,7 @@ from hfstyle import read_image
 from hfstyle.machine import describe
 
 ROOT = Path(__file__).parent.parent
-STYLES = ("monet", "shanshui")
+STYLES = ("bank:monet", "shanshui")
 """One of the bank, and a CycleGAN."""
 
 

@@ -40,7 +40,7 @@ from hfstyle.machine import describe
 
 ROOT = Path(__file__).parent.parent
 SIDE = 512
-STYLES = ("monet", "kuindzhi", "pirosmani")
+STYLES = ("impressionism", "kuindzhi", "pirosmani")
 READABLE, SENTENCE = "a painting", "a sentence"
 
 

@@ -28,7 +28,7 @@ async def main(seconds: float) -> None:
         painter = Painter(Path(folder))
         shop = Workshop(painter)
         try:
-            await painter.paint(PHOTO, "monet", 1.0, False)
+            await painter.paint(PHOTO, "bank:monet", 1.0, False)
             print(describe(torch.device("cpu")))
             for count in (0, 1, 2):
                 for session in map(str, range(count)):
@@ -42,7 +42,7 @@ async def main(seconds: float) -> None:
                 took = []
                 for _ in range(PAINTINGS):
                     start = time.monotonic()
-                    await painter.paint(PHOTO, "monet", 1.0, False)
+                    await painter.paint(PHOTO, "bank:monet", 1.0, False)
                     took.append(time.monotonic() - start)
                     await asyncio.sleep(1)
                 print(f"painting while {count} learn: {statistics.median(took):.2f} s")

@@ -501,8 +501,8 @@ def test_one_of_them_is_compared_with_the_photo(open_page, photo):
     told.locator(".mark").first.wait_for(timeout=PATIENCE)
     assert told.get_by_text("% of the way").count() == told.locator(".mark").count()
     look(page, "all-tradition", full=True)
-    page.get_by_role("button", name="Compare with the photo: Monet").click()
-    titled(page, "Monet")
+    page.get_by_role("button", name="Compare with the photo: Monet II").click()
+    titled(page, "Monet II")
     told.get_by_text("Claude Monet (1840-1926) painted in France").wait_for(timeout=PATIENCE)
     cut = "figure => getComputedStyle(figure).getPropertyValue('--cut')"
     assert page.locator("#all-comparison .comparison").evaluate(cut) == "51%"
@@ -513,24 +513,24 @@ def test_a_blend_follows_its_weights(open_page, bank, photo):
     page = open_page()
     show_all(page)
     page.get_by_role("button", name="Blend styles").click()
-    assert page.get_by_role("checkbox", name="Monet").is_disabled(), "there is nothing to paint yet"
+    assert page.get_by_role("checkbox", name="Monet II").is_disabled(), "there is nothing to paint yet"
     sketch_all(page, photo)
-    blend(page, "Monet", "Pirosmani")
-    titled(page, "Monet 50% + Pirosmani 50%")
+    blend(page, "Monet II", "Pirosmani")
+    titled(page, "Monet II 50% + Pirosmani 50%")
     assert not page.locator("#all-tradition").is_visible(), "a blend is of no tradition"
     shown = page.locator("#all-comparison .after")
     assert difference(page, shown, bank.stylize(photo, {"monet": 1.0, "pirosmani": 1.0})) < 5
     page.get_by_role("spinbutton", name=re.compile("Pirosmani")).fill("100")
     page.get_by_role("spinbutton", name=re.compile("Pirosmani")).press("Tab")
-    titled(page, "Monet 33% + Pirosmani 67%")
+    titled(page, "Monet II 33% + Pirosmani 67%")
     assert difference(page, shown, bank.stylize(photo, {"monet": 1.0, "pirosmani": 2.0})) < 5
     blend(page, "Van Gogh II")
-    titled(page, "Monet 25% + Van Gogh II 25% + Pirosmani 50%")
+    titled(page, "Monet II 25% + Van Gogh II 25% + Pirosmani 50%")
     look(page, "all-blended", full=True)
     # A fourth takes the place of the first that was chosen.
     blend(page, "Kuindzhi")
     titled(page, "Van Gogh II 25% + Kuindzhi 25% + Pirosmani 50%")
-    assert not page.get_by_role("checkbox", name="Monet").is_checked()
+    assert not page.get_by_role("checkbox", name="Monet II").is_checked()
     assert page.locator("#blend input[type=range]:visible").count() == 3
     slider = page.locator("#blend input[type=range]:visible").first
     slider.focus()
@@ -556,14 +556,14 @@ def test_what_is_compared_is_painted_at_full_size(open_page, bank, tmp_path):
     show_all(page)
     sketch_all(page, tmp_path / "large.png")
     assert not page.get_by_role("button", name="Paint at full size").is_visible(), "nothing is compared yet"
-    page.get_by_role("button", name="Compare with the photo: Monet").click()
-    titled(page, "Monet")
+    page.get_by_role("button", name="Compare with the photo: Monet II").click()
+    titled(page, "Monet II")
     expected = bank.stylize(tmp_path / "large.png", "monet")
     assert np.abs(np.asarray(downloaded(page), dtype=float) - np.asarray(expected, dtype=float)).max() <= 1
     look(page, "all-full")
     page.get_by_role("button", name="Blend styles").click()
-    blend(page, "Monet", "Pirosmani")
-    titled(page, "Monet 50% + Pirosmani 50%")
+    blend(page, "Monet II", "Pirosmani")
+    titled(page, "Monet II 50% + Pirosmani 50%")
     page.locator("#all-download").wait_for(state="hidden")
     expected = bank.stylize(tmp_path / "large.png", {"monet": 1.0, "pirosmani": 1.0})
     assert np.abs(np.asarray(downloaded(page), dtype=float) - np.asarray(expected, dtype=float)).max() <= 1
@@ -646,8 +646,8 @@ def test_an_upright_photo_on_a_phone(open_page, tmp_path):
     cell = page.locator("#wall button").first.bounding_box()
     assert abs(cell["width"] / cell["height"] - 0.75) < 0.02, "nothing is cut away"
     page.get_by_role("button", name="Blend styles").tap()
-    blend(page, "Monet", "Kuindzhi", "Pirosmani")
-    titled(page, "Monet 33% + Kuindzhi 33% + Pirosmani 33%")
+    blend(page, "Monet II", "Kuindzhi", "Pirosmani")
+    titled(page, "Monet II 33% + Kuindzhi 33% + Pirosmani 33%")
     page.locator("#blend input[type=range]:visible").last.scroll_into_view_if_needed()
     page.wait_for_timeout(SECONDS)
     figure = page.locator("#all-comparison .comparison").bounding_box()
@@ -702,8 +702,8 @@ def test_all_styles_in_chinese_on_a_phone(open_page, photo):
     assert figure["y"] >= -1 and figure["y"] + figure["height"] <= 740, "the painting is brought into view"
     look(page, "all-phone-compared")
     page.get_by_role("button", name="混合画风").tap()
-    blend(page, "莫奈", "凡·高（二）", "库因芝")
-    titled(page, "莫奈 33% + 凡·高（二） 33% + 库因芝 33%")
+    blend(page, "莫奈（二）", "凡·高（二）", "库因芝")
+    titled(page, "莫奈（二） 33% + 凡·高（二） 33% + 库因芝 33%")
     assert page.evaluate(narrow)
     look(page, "all-phone-blended", full=True)
     visible = page.locator("body").inner_text()
@@ -719,10 +719,10 @@ def test_the_language_changes_with_everything_there(open_page, photo):
     page.get_by_role("button", name="混合画风").click()
     sketch_all(page, photo)
     page.get_by_role("button", name="English").click()
-    page.get_by_role("button", name="Compare with the photo: Monet").click()
-    titled(page, "Monet")
-    blend(page, "Monet", "Kuindzhi")
-    titled(page, "Monet 50% + Kuindzhi 50%")
+    page.get_by_role("button", name="Compare with the photo: Monet II").click()
+    titled(page, "Monet II")
+    blend(page, "Monet II", "Kuindzhi")
+    titled(page, "Monet II 50% + Kuindzhi 50%")
     assert page.get_by_role("spinbutton", name=re.compile("Kuindzhi")).is_visible()
     visible = page.locator("#all").inner_text()
     assert not re.search("[\u4e00-\u9fff]", visible), visible
@@ -771,7 +771,7 @@ def test_a_style_is_learnt_tried_kept_and_deleted(open_page, loved, photo, tmp_p
     learnt(page)
     before = page.locator("#mine-comparison .after").get_attribute("src")
     page.locator("#mine-other input").first.click()
-    page.get_by_role("option", name="Monet").click()
+    page.get_by_role("option", name="Monet II").click()
     page.wait_for_function(
         "before => document.querySelector('#mine-comparison .after')?.getAttribute('src') != before", arg=before
     )

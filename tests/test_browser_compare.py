@@ -69,9 +69,9 @@ def test_pairs_are_judged_and_ranked(open_page, tmp_path):
 
 def test_a_link_reopens_a_choice(open_page, studio, tmp_path):
     page = open_page()
-    go(page, f"{studio.url}?style=monet&strength=60&colors=photo&photo=seeding&nonsense=1")
+    go(page, f"{studio.url}?style=bank:monet&strength=60&colors=photo&photo=seeding&nonsense=1")
     page.locator("#photo img").wait_for()
-    assert page.get_by_role("radio", name="Monet", exact=True).is_checked()
+    assert page.get_by_role("radio", name="Monet II", exact=True).is_checked()
     assert page.locator("#strength input[type=number]").input_value() == "60"
     assert page.locator("#keep-color input").is_checked()
     paint(page)

@@ -268,7 +268,7 @@ def test_it_blends_with_bundled_styles(quick, bank, tmp_path, monkeypatch):
     photo = stripes(7).filter(ImageFilter.GaussianBlur(3))
     alone = hfstyle.load_painter(str(tmp_path / "waves.safetensors")).stylize(photo)
     blended = hfstyle.load_painter(f"{tmp_path / 'waves.safetensors'}=.5,monet=.5").stylize(photo)
-    monet = hfstyle.load_painter("monet").stylize(photo)
+    monet = hfstyle.load_painter("bank:monet").stylize(photo)
     differences = [np.abs(np.asarray(blended, int) - np.asarray(other, int)).mean() for other in (alone, monet)]
     assert min(differences) > 0.5
 

@@ -169,10 +169,10 @@ def test_the_endpoints_are_tools(studio, bank, tmp_path):
         tools = (await mcp.list_tools()).tools
         listed = await mcp.call_tool("styles", {})
         paintings = [
-            await mcp.call_tool("stylize", {"photo": given, "style": "monet"})
+            await mcp.call_tool("stylize", {"photo": given, "style": "bank:monet"})
             for given in (f"{studio.url}gradio_api/file={path}", data)
         ]
-        refused = await mcp.call_tool("stylize", {"photo": "http://127.0.0.1:9/photo.png", "style": "monet"})
+        refused = await mcp.call_tool("stylize", {"photo": "http://127.0.0.1:9/photo.png", "style": "bank:monet"})
         return tools, listed, paintings, refused
 
     tools, listed, paintings, refused = use_tools(studio.url, work)
@@ -192,7 +192,7 @@ def live(studio, frame: bytes, **options) -> httpx.Response:
 
 def test_a_frame_of_the_camera_comes_back_painted(studio, bank, tmp_path):
     frame = small_photo(tmp_path / "frame.jpg", size=(256, 192), quality=95)
-    answer = live(studio, frame.read_bytes(), style="monet", strength="50")
+    answer = live(studio, frame.read_bytes(), style="bank:monet", strength="50")
     assert answer.headers["content-type"] == "image/jpeg"
     painting = np.asarray(Image.open(io.BytesIO(answer.content)), float)
     expected = np.asarray(bank.stylize(frame, "monet", strength=0.5), float)
@@ -202,7 +202,7 @@ def test_a_frame_of_the_camera_comes_back_painted(studio, bank, tmp_path):
 
 def test_a_large_frame_is_painted_small(studio, tmp_path):
     frame = small_photo(tmp_path / "frame.jpg", size=(640, 400), quality=60)
-    assert Image.open(io.BytesIO(live(studio, frame.read_bytes(), style="monet").content)).size == (256, 160)
+    assert Image.open(io.BytesIO(live(studio, frame.read_bytes(), style="bank:monet").content)).size == (256, 160)
 
 
 @pytest.mark.parametrize(
@@ -227,15 +227,15 @@ def test_a_style_is_measured(client, tmp_path):
     """As `hfstyle evaluate` does it."""
     crops = [small_photo(tmp_path / f"{n}.png", size=(230 + 2 * n, 230)) for n in range(10)]
     files = [handle_file(path) for path in crops]
-    figures, report = client.predict("monet", files, files, api_name="/measure")
+    figures, report = client.predict("bank:monet", files, files, api_name="/measure")
     assert figures["photos"]["pictures"] == figures["paintings"]["pictures"] == 10
-    assert [row["name"] for row in figures["rows"]][:2] == ["monet", "photo unchanged"]
+    assert [row["name"] for row in figures["rows"]][:2] == ["bank:monet", "photo unchanged"]
     page = Path(report).read_text("utf-8")
     assert "KID" in page and page.count("data:image") == 20
     with pytest.raises(AppError, match="^The folder of photos has 3 readable pictures; to judge by takes 10"):
-        client.predict("monet", files[:3], files, api_name="/measure")
+        client.predict("bank:monet", files[:3], files, api_name="/measure")
     (tmp_path / "text.jpg").write_text("I am no picture.")
     with pytest.raises(AppError, match="^The folder of paintings has no readable picture"):
-        client.predict("monet", files, [handle_file(tmp_path / "text.jpg")] * 10, api_name="/measure")
+        client.predict("bank:monet", files, [handle_file(tmp_path / "text.jpg")] * 10, api_name="/measure")
     with pytest.raises(AppError, match="no such style"):
         client.predict("sunset", files, files, api_name="/measure")

@@ -3,7 +3,7 @@
 # Run again after an interruption, it goes on where it stopped. Further arguments go to all trainings.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-STYLE=${STYLE:?set STYLE to shanshui, monet or vangogh}
+STYLE=${STYLE:?set STYLE to shanshui, monet, vangogh ...}
 ART=${ART:?set ART to the folder of pictures}
 OUT=${OUT:?set OUT to a folder for the training}
 mkdir -p "$OUT"

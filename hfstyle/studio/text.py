@@ -307,6 +307,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "style.ukiyoe": {"en": "Ukiyo-e", "zh-CN": "浮世绘"},
     "style.bank:ukiyoe": {"en": "Ukiyo-e II", "zh-CN": "浮世绘（二）"},
     "style.monet": {"en": "Monet", "zh-CN": "莫奈"},
+    "style.bank:monet": {"en": "Monet II", "zh-CN": "莫奈（二）"},
     "style.vangogh": {"en": "Van Gogh", "zh-CN": "凡·高"},
     "style.bank:vangogh": {"en": "Van Gogh II", "zh-CN": "凡·高（二）"},
     "style.pointillism": {"en": "Neo-Impressionism", "zh-CN": "新印象派"},
