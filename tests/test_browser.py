@@ -356,7 +356,8 @@ def test_the_language_switch_keeps_the_painting_and_is_remembered(open_page, pho
     paint(page)
     page.get_by_role("button", name="中文").click()
     page.get_by_role("button", name="开始作画").wait_for()
-    assert page.locator(".comparison").is_visible() and page.get_by_text("画作", exact=True).is_visible()
+    assert page.locator(".comparison").is_visible()
+    assert page.locator("#comparison").get_by_text("画作", exact=True).is_visible()
     look(page, "switched-to-chinese")
     page.reload()
     page.get_by_role("button", name="开始作画").wait_for()
@@ -469,6 +470,7 @@ def test_the_pages_have_addresses(open_page, studio):
     every.click()
     page.locator("#all-photo").wait_for()
     assert page.url == f"{studio.url}#all" and not page.locator("#photo").is_visible()
+    page.wait_for_timeout(SECONDS)  # until what runs at the start has ended: a reload would break it off
     assert (one.get_attribute("aria-current"), every.get_attribute("aria-current")) == ("false", "page")
     page.reload()
     page.locator("#all-photo").wait_for()
