@@ -231,7 +231,7 @@ def test_a_style_is_measured(client, tmp_path):
     assert figures["photos"]["pictures"] == figures["paintings"]["pictures"] == 10
     assert [row["name"] for row in figures["rows"]][:2] == ["bank:monet", "photo unchanged"]
     page = Path(report).read_text("utf-8")
-    assert "KID" in page and page.count("data:image") == 20
+    assert "KID" in page and page.count("data:image/jpeg") == 20
     with pytest.raises(AppError, match="^The folder of photos has 3 readable pictures; to judge by takes 10"):
         client.predict("bank:monet", files[:3], files, api_name="/measure")
     (tmp_path / "text.jpg").write_text("I am no picture.")
