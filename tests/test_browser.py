@@ -16,6 +16,7 @@ from PIL import Image
 pytest.importorskip("gradio", reason="the extra 'app' is not installed")
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
+from huggingface_hub import HfApi
 from playwright import sync_api
 from test_studio import bomb, running_studio, same_pixels, small_photo
 
@@ -880,6 +881,34 @@ def test_a_style_goes_to_the_hub(browser, hub, loved, tmp_path, monkeypatch):
         context.close()
     assert hub.repo("alice/dots").private
     assert "two photos of mine" in hub.repo("alice/dots").files("main")["README.md"].decode()
+
+
+def test_names_of_fetched_pictures_run_nothing(browser, hub, loved, tmp_path, monkeypatch):
+    """Gradio evaluates the HTML of a template as JavaScript; the names come from a stranger's data set."""
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    names = ["${document.title='broken'}", "`+(document.title='broken')+`", "plain\\u0041 <b>&"]
+    api = HfApi(token="hf_alice")
+    api.create_repo("alice/strange", repo_type="dataset")
+    with Image.open(loved[0]) as picture:
+        for n, name in enumerate(names):
+            file = tmp_path / f"{n}.jpg"
+            picture.rotate(90 * n, expand=True).convert("RGB").save(file)
+            api.upload_file(
+                path_or_fileobj=file, path_in_repo=f"pictures/{name}.jpg", repo_id="alice/strange", repo_type="dataset"
+            )
+    (tmp_path / "studio").mkdir()
+    with running_studio(tmp_path / "studio") as studio:
+        context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 860})
+        page = context.new_page()
+        page.goto(f"{studio.url}#mine")
+        page.locator("#mine-learn").wait_for()
+        page.get_by_text("Keep the pictures on the Hugging Face Hub").locator("visible=true").click()
+        page.locator("#mine-dataset textarea, #mine-dataset input").first.fill("alice/strange")
+        page.locator("#mine-fetch").click()
+        page.locator(".shelf li").nth(len(names) - 1).wait_for(timeout=PATIENCE)
+        shown = page.locator(".shelf img").evaluate_all("images => images.map(image => image.alt)")
+        assert sorted(shown) == sorted(names) and page.title() == "hfstyle"
+        context.close()
 
 
 def test_on_a_space_visitors_log_in(browser, hub, loved, tmp_path):

@@ -104,6 +104,8 @@ license: mit
 ---
 # A tiny model
 It paints <script>alert(1)</script> nothing. ![spy](http://127.0.0.2/spy.png) <img src="http://127.0.0.2/spy.png">
+
+!![x](y)[spy](http://127.0.0.2/spy.png) ![![a](b)](http://127.0.0.2/spy.png)
 """
 
 

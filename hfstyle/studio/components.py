@@ -295,11 +295,17 @@ def comparison_value(
         title: What the painting is called, as HTML.
     """
     return {
-        "title": title,
+        "title": title and inert(title),
         "photo": FileData(path=str(photo)).model_dump(),
         "painting": painting and FileData(path=str(painting)).model_dump(),
         "ratio": size[0] / size[1],
     }
+
+
+def inert(words: str) -> str:
+    """HTML for a template of `gr.HTML`, which evaluates what Handlebars made as a template string of JavaScript: names
+    of strangers must not end it, nor have a `${}` in it."""
+    return words.replace("\\", "&#92;").replace("`", "&#96;").replace("$", "&#36;")
 
 
 CLICK_SCRIPT = """

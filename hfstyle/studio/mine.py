@@ -29,6 +29,7 @@ from hfstyle.studio.components import (
     comparison,
     comparison_value,
     hub_token,
+    inert,
     look_at_uploads,
     photo_input,
     progress_line,
@@ -49,9 +50,9 @@ _SHELF = """
 {{#if value}}
 <ul class="shelf">
     {{#each value}}
-    <li><img src="{{this.file.url}}" alt="{{this.name}}">
+    <li><img src="{{this.file.url}}" alt="{{{this.name}}}">
         <button type="button" data-index="{{@index}}"><span aria-hidden="true">×</span>
-        <span class="for-readers">%(remove)s {{this.name}}</span></button></li>
+        <span class="for-readers">%(remove)s {{{this.name}}}</span></button></li>
     {{/each}}
 </ul>
 {{/if}}
@@ -401,7 +402,9 @@ def leave_with(workshop: Workshop) -> Any:
 
 
 def shelf_value(pictures: Sequence[Loved]) -> list[dict[str, Any]]:
-    return [{"name": one.name, "file": FileData(path=str(one.file)).model_dump()} for one in pictures]
+    return [
+        {"name": inert(html.escape(one.name)), "file": FileData(path=str(one.file)).model_dump()} for one in pictures
+    ]
 
 
 def findings_html(collection: "Collection | None") -> str:

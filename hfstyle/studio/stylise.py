@@ -222,7 +222,8 @@ def card_text(card: str) -> str:
     """A stranger's card as the page shows it: no HTML, and no pictures, which would be fetched from anywhere."""
     without_tags = re.sub(r"<!--.*?-->|</?[a-zA-Z][^>]*>", "", card[:MAX_CARD], flags=re.DOTALL)
     without_pictures = re.sub(r"!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])?", "", without_tags)
-    return without_pictures.replace("<", "&lt;")
+    # Taking one out may have made another of what stood around it: without its mark none is a picture.
+    return re.sub(r"!+\[", "[", without_pictures).replace("<", "&lt;")
 
 
 def default_style() -> str | None:
