@@ -804,6 +804,20 @@ def test_a_reload_comes_back_to_the_style_and_the_pictures(open_page, loved):
     page.locator("#mine-save").wait_for(timeout=PATIENCE)
     page.locator(".shelf li").first.wait_for(timeout=PATIENCE)
     assert page.locator(".shelf li").count() == 1
+    # What is deleted is gone from the browser too.
+    stored = "localStorage.getItem('hfstyle-mine').length"
+    before = page.evaluate(stored)
+    page.locator("#mine-delete").click()
+    page.locator("#mine-try").wait_for(state="hidden")
+    page.wait_for_function(f"before => {stored} < before - 5000", arg=before)
+    before = page.evaluate(stored)
+    page.locator("#mine-remember input").uncheck()
+    page.wait_for_function(f"before => {stored} < before && {stored} < 200", arg=before)
+    page.wait_for_timeout(1500)  # until the event has ended: a reload would break it off
+    page.reload()
+    page.locator("#mine-learn").wait_for()
+    page.wait_for_timeout(3 * SECONDS)
+    assert page.locator(".shelf li").count() == 0 and not page.locator("#mine-try").is_visible()
 
 
 def test_a_closed_tab_leaves_nothing(open_page, studio, loved):

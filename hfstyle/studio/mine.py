@@ -459,9 +459,10 @@ def style_file(workshop: Workshop, desk: Desk, name: str) -> Path:
     return path
 
 
-def kept_value(desk: Desk, pictures_too: bool) -> dict[str, Any] | None:
+def kept_value(desk: Desk, pictures_too: bool) -> dict[str, Any]:
     """What the browser keeps: the finished style and, if the visitor wants it, the pictures."""
-    kept: dict[str, Any] = {}
+    # Never empty: Gradio does not write what is falsy, so what was deleted would stay in the browser.
+    kept: dict[str, Any] = {"version": 1}
     if desk.style is not None:
         file = desk.folder / "kept.safetensors"
         desk.style.save(file)
@@ -469,7 +470,7 @@ def kept_value(desk: Desk, pictures_too: bool) -> dict[str, Any] | None:
         file.unlink()
     if pictures_too and desk.pictures:
         kept["pictures"] = [[one.name, base64.b64encode(_smaller(one.file)).decode()] for one in desk.pictures]
-    return kept or None
+    return kept
 
 
 async def take_back(workshop: Workshop, session: str, kept: Any) -> None:
