@@ -872,15 +872,19 @@ def test_hearts_collect_one_of_all(open_page, photo):
     page.locator(".shelf li").first.wait_for()
 
 
+def mine_in_a_studio_of_its_own(browser: sync_api.Browser, url: str) -> sync_api.Page:
+    page = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 860}).new_page()
+    page.goto(f"{url}#mine")
+    page.locator("#mine-learn").wait_for()
+    return page
+
+
 def test_a_style_goes_to_the_hub(browser, hub, loved, tmp_path, monkeypatch):
     """With the token of whoever owns the machine, since the page is open to this machine alone."""
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
     (tmp_path / "studio").mkdir()
     with running_studio(tmp_path / "studio") as studio:
-        context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 860})
-        page = context.new_page()
-        page.goto(f"{studio.url}#mine")
-        page.locator("#mine-learn").wait_for()
+        page = mine_in_a_studio_of_its_own(browser, studio.url)
         bring(page, loved)
         learnt(page)
         page.get_by_text("Put it on the Hugging Face Hub").locator("visible=true").click()
@@ -892,7 +896,7 @@ def test_a_style_goes_to_the_hub(browser, hub, loved, tmp_path, monkeypatch):
         page.locator("#mine-repo textarea, #mine-repo input").first.fill("no such thing")
         page.locator("#mine-push").click()
         assert "owner/name" in complaint(page)
-        context.close()
+        page.context.close()
     assert hub.repo("alice/dots").private
     assert "two photos of mine" in hub.repo("alice/dots").files("main")["README.md"].decode()
 
@@ -912,17 +916,14 @@ def test_names_of_fetched_pictures_run_nothing(browser, hub, loved, tmp_path, mo
             )
     (tmp_path / "studio").mkdir()
     with running_studio(tmp_path / "studio") as studio:
-        context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 860})
-        page = context.new_page()
-        page.goto(f"{studio.url}#mine")
-        page.locator("#mine-learn").wait_for()
+        page = mine_in_a_studio_of_its_own(browser, studio.url)
         page.get_by_text("Keep the pictures on the Hugging Face Hub").locator("visible=true").click()
         page.locator("#mine-dataset textarea, #mine-dataset input").first.fill("alice/strange")
         page.locator("#mine-fetch").click()
         page.locator(".shelf li").nth(len(names) - 1).wait_for(timeout=PATIENCE)
         shown = page.locator(".shelf img").evaluate_all("images => images.map(image => image.alt)")
         assert sorted(shown) == sorted(names) and page.title() == "hfstyle"
-        context.close()
+        page.context.close()
 
 
 def test_on_a_space_visitors_log_in(browser, hub, loved, tmp_path):
@@ -940,10 +941,7 @@ def test_on_a_space_visitors_log_in(browser, hub, loved, tmp_path):
     (tmp_path / "studio").mkdir()
     gather_studio(tmp_path / "space")
     with running_studio(tmp_path / "studio", tmp_path / "space", **on_space) as studio:
-        context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 860})
-        page = context.new_page()
-        page.goto(f"{studio.url}#mine")
-        page.locator("#mine-learn").wait_for()
+        page = mine_in_a_studio_of_its_own(browser, studio.url)
         bring(page, loved)
         page.get_by_text("Keep the pictures on the Hugging Face Hub").locator("visible=true").click()
         page.locator("#mine-dataset textarea, #mine-dataset input").first.fill("alice/pictures")
@@ -960,7 +958,7 @@ def test_on_a_space_visitors_log_in(browser, hub, loved, tmp_path):
         page.locator("#mine-dataset textarea, #mine-dataset input").first.fill("alice/pictures")
         page.locator("#mine-keep-there").click()
         page.locator("#mine-dataset-said a").wait_for(timeout=PATIENCE)
-        context.close()
+        page.context.close()
         log = studio.log.read_text()
     repo = hub.repo("alice/pictures", "dataset")
     assert repo.private and len([name for name in repo.files("main") if name.endswith(".jpg")]) == 2

@@ -4,7 +4,8 @@ Every page leaves pictures named pages-PAGE-LANGUAGE-SCREEN-SCHEME in tests/scre
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from test_browser import (
     SCREENSHOTS,
     SECONDS,
     WALL,
+    blend,
     bring,
     learnt,
     look,
@@ -23,6 +25,7 @@ from test_browser import (
     painted,
     sketched,
     studio,
+    titled,
 )
 from test_browser_compare import ballot
 from test_studio import small_photo
@@ -33,17 +36,20 @@ __all__ = ["open_page", "studio"]  # fixtures
 
 pytestmark = pytest.mark.browser
 
-SCREENS = {"desktop": {}, "phone": PHONE}
+SCREENS = {"desktop": {"color_scheme": "light"}, "phone": {"color_scheme": "dark", **PHONE}}
+"""And what they are at first: pages are built by day on the one, by night on the other."""
 IDEOGRAPH = "[\u4e00-\u9fff]"
 IN_BOTH = {"hfstyle", "English", "中文", "Language, 语言", "owner/name", "loved.png"}
 """What pages of either language say."""
 
 
 class Visit:
-    """A page of the studio, and the words of its language."""
+    """The studio as somebody sees it, the words of their language, and the pictures that they bring."""
 
-    def __init__(self, page: sync_api.Page, locale: str) -> None:
+    def __init__(self, page: sync_api.Page, locale: str, folder: Path) -> None:
         self.page, self.locale = page, locale
+        self.loved = small_photo(folder / "loved.png", size=(300, 200))
+        self.paintings = [small_photo(folder / f"{n}.png", size=(260 + 2 * n, 260)) for n in range(10)]
 
     def words(self, key: str) -> str:
         return CATALOGUE[key][self.locale]
@@ -70,6 +76,9 @@ def every(visit: Visit) -> None:
     visit.page.locator("#wall button").nth(WALL.index("pirosmani")).click()
     visit.page.locator("#all-tradition .mark").first.wait_for(timeout=PATIENCE)
     visit.button("blend").click()
+    blended = [visit.words("style.kuindzhi"), visit.words("style.pirosmani")]
+    blend(visit.page, *blended)
+    titled(visit.page, f"{blended[0]} 50% + {blended[1]} 50%")
 
 
 def mine(visit: Visit) -> None:
@@ -107,6 +116,11 @@ def measure(visit: Visit) -> None:
     said = report.get_by_role("heading", level=1)
     said.wait_for(timeout=2 * PATIENCE)
     assert bool(re.search(IDEOGRAPH, said.inner_text())) == (visit.locale == "zh-CN")
+    plot = report.locator(".plot")
+    visit.page.locator("#measure-report iframe").scroll_into_view_if_needed()  # else nothing in it is drawn
+    plot.scroll_into_view_if_needed()
+    assert plot.evaluate("image => image.complete && image.naturalWidth > 0")
+    look(visit.page, f"pages-measure-plot-{visit.locale}-{visit.page.viewport_size['width']}")
 
 
 def about(visit: Visit) -> None:
@@ -130,32 +144,35 @@ WALKS: dict[str, Callable[[Visit], None]] = {
 @pytest.mark.parametrize("locale", ["en", "zh-CN"])
 def test_the_main_walk_of_each_page(open_page, locale, screen, tmp_path):
     page = open_page(**SCREENS[screen], locale={"en": "en-GB"}.get(locale, locale))
-    visit = Visit(page, locale)
-    visit.loved = small_photo(tmp_path / "loved.png", size=(300, 200))
-    visit.paintings = [small_photo(tmp_path / f"{n}.png", size=(260 + 2 * n, 260)) for n in range(10)]
+    visit = Visit(page, locale, tmp_path)
     wrong = []
     for name, walk in WALKS.items():
         page.get_by_role("link", name=visit.words(f"page.{name}"), exact=True).click()
         page.locator(f"#page-{name}").wait_for()
-        wrong += faults(page, f"{name}, at first")
+        for scheme in day_and_night(page):
+            wrong += faults(page, f"{name}, at first, {scheme}")
         walk(visit)
         wrong += seen(page, f"pages-{name}-{locale}-{screen}") + foreign(page, locale, name)
     assert not wrong, "\n".join(wrong)
 
 
-def seen(page: sync_api.Page, name: str) -> list[str]:
-    """Pictures of the page by day and by night, and what is wrong with them."""
-    found = []
+def day_and_night(page: sync_api.Page) -> Iterator[str]:
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(SECONDS / 4)
+        yield scheme
+
+
+def seen(page: sync_api.Page, name: str) -> list[str]:
+    """Pictures of the page by day and by night, and what is wrong with them."""
+    found = []
+    for scheme in day_and_night(page):
         look(page, f"{name}-{scheme}", full=True)
         found += faults(page, f"{name}-{scheme}")
         with Image.open(SCREENSHOTS / f"{name}-{scheme}.png") as shown:
             ground = np.median(np.asarray(shown.convert("L").crop((0, 0, 10, shown.height))))
         if (ground > 200) != (scheme == "light") or (ground < 60) != (scheme == "dark"):
             found.append(f"{name}-{scheme}: a ground of {ground} of 255")
-    page.emulate_media(color_scheme="light")
     return found
 
 
@@ -194,22 +211,25 @@ NAMELESS = """() => [...document.querySelectorAll("button, input:not([type=file]
 FAINT = """() => {
     const channels = colour => colour.match(/[\\d.]+/g).map(Number);
     const light = colour => {
-        const [r, g, b] = channels(colour).slice(0, 3)
+        const [r, g, b] = colour.slice(0, 3)
             .map(c => c / 255).map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
     const ground = element => {
         for (; element; element = element.parentElement) {
-            const colour = getComputedStyle(element).backgroundColor;
-            if ((channels(colour)[3] ?? 1) === 1) return colour;
+            const [r, g, b, opacity = 1] = channels(getComputedStyle(element).backgroundColor);
+            // What lies on a picture must be read on a white one too.
+            const seen = opacity && element.closest(".comparison, .dreams, .shelf") ? opacity : 1;
+            if (opacity === 1 || seen < 1) return [r, g, b].map(c => seen * c + (1 - seen) * 255);
         }
-        return "rgb(255, 255, 255)";
+        return [255, 255, 255];
     };
     return [...document.querySelectorAll("h1, h2, p, span, label, button, a")]
-        .filter(element => element.checkVisibility() && !element.closest(".for-readers, .tag, .dreams, .shelf"))
+        .filter(element => element.checkVisibility() && !element.closest(".for-readers"))
         .filter(element => [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
         .map(element => {
-            const pair = [light(getComputedStyle(element).color), light(ground(element))].sort((a, b) => b - a);
+            const colours = [channels(getComputedStyle(element).color), ground(element)];
+            const pair = colours.map(light).sort((a, b) => b - a);
             return [element.innerText.trim().slice(0, 30), (pair[0] + 0.05) / (pair[1] + 0.05)];
         })
         .filter(([words, ratio]) => words && ratio < 4.5);

@@ -46,8 +46,6 @@ CHINESE = {
     "KID x1000": "KID ×1000",
     "share closed": "走过的路程",
     "content": "内容距离",
-    "FID": "FID",
-    "ArtFID": "ArtFID",
     "photo unchanged": "原照片",
     "colours of the paintings": "画作的色彩",
     "halves of the paintings": "画作的两半之间",
@@ -119,7 +117,6 @@ CHINESE = {
     "bootstraps": "重新抽样",
     "{count}, seed {seed}": "{count} 次，种子 {seed}",
     "machine": "机器",
-    "hfstyle": "hfstyle",
 }
 
 

@@ -69,7 +69,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem }
 dt { font-weight: 600 }
 dd { margin: 0; overflow-wrap: anywhere }
 .sheet { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)) }
-.plot { display: block; width: 100%; max-width: 56rem; background: #fff; margin-top: 1.5rem }
+.plot { display: block; width: 100%; min-width: 32rem; max-width: 56rem; background: #fff; margin-top: 1.5rem }
 figure { margin: 0; display: grid; grid-template-columns: 1fr 1fr; gap: 2px }
 @media (max-width: 40rem) { th, td { padding: .4rem } tbody th { max-width: 6rem } dl { grid-template-columns: 1fr } }
 figure img { width: 100%; height: auto; display: block }
@@ -97,7 +97,9 @@ paintings=facts.paintings.pictures, target=say(facts.paintings.where)) }}</p>
 <h2 id="profile">{{ say("Profile") }}</h2>
 {{ cells(profile, "profile") }}
 <p>{{ say(profile_words) }}</p>
+<div class="wide" role="region" aria-labelledby="profile" tabindex="0">
 <img class="plot" src="{{ plot }}" alt="{{ say(plot_words) }}">
+</div>
 <p class="quiet">{{ say(plot_words) }}</p>
 
 <h2>{{ say("Pictures") }}</h2>

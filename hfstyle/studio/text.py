@@ -257,7 +257,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "compare.ranking": {"en": "What people found", "zh-CN": "大家的看法"},
     "compare.csv": {"en": "Download the votes (CSV)", "zh-CN": "下载投票（CSV）"},
     "compare.no_votes": {"en": "Nobody has voted yet.", "zh-CN": "还没有人投票。"},
-    "compare.counts": {"en": "{votes} votes of {voters} people.", "zh-CN": "{voters} 人，共 {votes} 票。"},
+    "compare.counts": {"en": "Votes: {votes}, people: {voters}.", "zh-CN": "{voters} 人，共 {votes} 票。"},
     "compare.by_style": {"en": "Looks more like it", "zh-CN": "更像"},
     "compare.by_content": {"en": "Keeps more of the photo", "zh-CN": "保留更多内容"},
     "compare.model": {"en": "Painted by", "zh-CN": "作画者"},
