@@ -4,6 +4,7 @@ import base64
 import gzip
 import io
 import os
+import re
 import shutil
 import socket
 import threading
@@ -30,6 +31,8 @@ from hfstyle.studio.painter import EXAMPLES
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PHOTO = EXAMPLES / "life.jpg"
+SERVED: list[str] = []
+"""Files that browsers have asked for."""
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,7 @@ def site(space):
 
     class Files(StaticFiles):
         async def get_response(self, path, scope):
+            SERVED.append(path)
             answer = await super().get_response(path, scope)
             answer.raw_headers.extend(headers)
             return answer
@@ -201,6 +205,31 @@ def test_the_camera_is_painted_live(open_site):
     painted(page, "0")
 
 
+def test_a_camera_that_is_allowed_too_late_stays_off(open_site):
+    """While the browser asks, the visitor starts once more, then chooses a photo."""
+    page = open_site()
+    page.evaluate(
+        """() => {
+            const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            const gate = new Promise(open => { window.allow = open; });
+            window.cameras = [];
+            navigator.mediaDevices.getUserMedia = async wanted => {
+                await gate;
+                const camera = await real(wanted);
+                window.cameras.push(camera);
+                return camera;
+            };
+        }"""
+    )
+    page.get_by_role("button", name="Live camera").click()
+    page.get_by_role("button", name="Live camera").click()
+    paint(page)
+    page.evaluate("allow()")
+    until(page, "cameras.length === 2")
+    until(page, "cameras.every(camera => camera.getTracks().every(track => track.readyState === 'ended'))")
+    assert page.locator("#live").is_hidden() and page.locator("#comparison").is_visible()
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("locale", ["en", "zh-CN"])
 def test_the_main_walk(open_site, locale, screen):
@@ -215,6 +244,10 @@ def test_the_main_walk(open_site, locale, screen):
     other, again = {"en": ("中文", "换一张照片"), "zh-CN": ("English", "Another photo")}[locale]
     page.get_by_role("button", name=other).click()
     assert page.get_by_role("button", name=again).is_visible()
+    status = page.locator("#status").inner_text()
+    assert re.fullmatch(
+        {"en": r"用时 [\d.]+ 秒，\d+ × \d+。", "zh-CN": r"Painted in [\d.]+ s at .+"}[locale], status
+    ), status
     assert not wrong, "\n".join(wrong)
 
 
@@ -236,18 +269,37 @@ def test_by_keyboard(open_site, tmp_path):
     assert nameless == []
 
 
-def test_the_first_load_is_small(space):
-    """What the page needs before it paints, as servers compress it."""
-    needed = [
-        *space.glob("index.html"),
-        *space.glob("assets/*"),
-        *space.glob("models/*.jp*"),
-        space / "models/bank.onnx",
-    ]
-    needed += [path for path in space.glob("ort/*") if "asyncify" not in path.name]
-    total = sum(len(gzip.compress(path.read_bytes())) for path in needed if "webgpu" not in path.name)
+def check_first_load(space, asked: list[str]) -> None:
+    """What a browser has asked for, as servers compress it."""
+    files = {space / path.lstrip("/") for path in asked}
+    total = sum(len(gzip.compress(path.read_bytes())) for path in files if path.is_file())
     print("first load:", total / 1e6, "MB")
+    assert {"bank.onnx", "ort-wasm-simd-threaded.wasm", "styles.json"} <= {path.name for path in files}
     assert total < 8e6
+
+
+def test_the_first_load_is_small(open_site, space):
+    """Of the page, its first painting, and what it keeps to work without a network."""
+    SERVED.clear()
+    page = open_site()
+    paint(page)
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    check_first_load(space, SERVED)
+
+
+def test_a_photo_that_comes_before_the_styles_waits_for_them(browser, site, tmp_path):
+    page = browser.new_page(locale="en-US")
+    try:
+        waiting = []
+        page.route("**/styles.json", lambda route: waiting.append(route))
+        page.goto(site[0])
+        page.set_input_files("#file", small_photo(tmp_path / "photo.png", size=(200, 150)))
+        until(page, "document.getElementById('status').textContent.startsWith('Loading')")
+        waiting.pop().continue_()
+        painted(page, "0")
+        until(page, "document.getElementById('status').textContent.startsWith('Painted in')")
+    finally:
+        page.close()
 
 
 def test_without_node_one_line_says_so(monkeypatch, capsys):
@@ -257,8 +309,9 @@ def test_without_node_one_line_says_so(monkeypatch, capsys):
     assert "checkout" in line and "Node" in line
 
 
-def test_a_graphics_card_paints_the_same(browser, site, tmp_path):
-    """By WebGPU, on a card that the processor imitates; no shader may need more than WebGPU allows."""
+def test_a_graphics_card_paints_the_same(browser, site, space, tmp_path):
+    """By WebGPU, on a card that the processor imitates; no shader may need more than WebGPU allows. What it takes
+    comes after the first painting."""
     chromium = browser.browser_type.launch(
         executable_path=shutil.which("chromium"),
         args=[
@@ -271,12 +324,24 @@ def test_a_graphics_card_paints_the_same(browser, site, tmp_path):
     )
     try:
         page = chromium.new_page()
+        SERVED.clear()
         page.goto(site[0])
         if not page.evaluate("navigator.gpu?.requestAdapter().then(adapter => Boolean(adapter))"):
             pytest.skip("this Chromium has no WebGPU")
         until(page, "document.documentElement.dataset.ready === 'true'")
+        check_first_load(space, SERVED)
         paint(page, small_photo(tmp_path / "photo.png", size=(24, 20)))
         after = page.locator("#after")
+        assert after.get_attribute("data-provider") == "wasm"
+        first = pixels(page)
+        for _ in range(100):
+            if after.get_attribute("data-provider") == "webgpu":
+                break
+            page.wait_for_timeout(100)
+            before = after.get_attribute("data-round")
+            page.locator("#strength").dispatch_event("change")
+            painted(page, before)
+        assert np.abs(pixels(page) - first).mean() < 1
         assert after.get_attribute("data-provider") == "webgpu", after.get_attribute("data-reason")
         bank = AutoModel.from_pretrained("bank")
         assert near(page, bank.stylize(tmp_path / "photo.png", bank.styles[0])) < 1

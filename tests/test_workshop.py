@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hfstyle.errors import HfstyleError, ImageError, OptionError
+from hfstyle.errors import HfstyleError, ImageError
 from hfstyle.hub import default_device
 from hfstyle.images import save_image
 from hfstyle.studio import mine, workshop
@@ -282,9 +282,9 @@ def test_the_browser_keeps_style_and_pictures_and_nothing_odd(shop, quick):
 def test_a_collection_is_kept_as_a_private_data_set(shop, hub, tmp_path):
     async def walk():
         await shop.collect("a", files(2))
-        with pytest.raises(OptionError, match="owner/name"):
+        with pytest.raises(StudioError, match="owner/name"):
             await shop.keep_on_hub("a", "nothing", "hf_alice")
-        with pytest.raises(OptionError, match="no collection"):
+        with pytest.raises(StudioError, match="no collection"):
             hub.add_repo("alice/empty", type="dataset", private=True)
             await shop.fetch_from_hub("b", "alice/empty", "hf_alice")
         url = await shop.keep_on_hub("a", "alice/loved", "hf_alice")
@@ -306,7 +306,7 @@ def test_a_public_data_set_is_no_place_for_a_collection(shop, hub):
 
     async def walk():
         await shop.collect("a", files(1))
-        with pytest.raises(OptionError, match="is public"):
+        with pytest.raises(StudioError, match="is public"):
             await shop.keep_on_hub("a", "alice/open", "hf_alice")
 
     asyncio.run(walk())
@@ -340,5 +340,5 @@ def test_a_name_that_is_none_is_said(shop, quick):
     asyncio.run(walk())
     desk = shop.desk("a")
     assert mine.style_file(shop, desk, "sea").name == "sea.safetensors" and "sea" in desk.bank.styles
-    with pytest.raises(Exception, match="a style has a name"):
+    with pytest.raises(Exception, match="A style’s name"):
         mine.style_file(shop, desk, "../sea")

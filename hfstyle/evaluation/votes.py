@@ -56,7 +56,7 @@ class Vote:
     """
 
     voter: str
-    """A number drawn by the voter's browser, or the name on the Hub."""
+    """What tells voters apart, and is no name of anybody; who knows it could vote in the voter's place."""
     tradition: str
     photo: str
     left: str
@@ -240,11 +240,15 @@ def votes_on_hub(repo_id: str, token: str | None = None) -> Iterator[Vote]:
 
 
 def to_csv(votes: Iterable[Vote]) -> str:
-    """One line a vote, with the names of the columns before them."""
+    """One line a vote, with the names of the columns before them. Voters are numbered in the order in which they
+    came."""
     out = io.StringIO()
     writer = csv.DictWriter(out, FIELDS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(map(dataclasses.asdict, votes))
+    numbers: dict[str, int] = {}
+    for vote in votes:
+        number = numbers.setdefault(vote.voter, len(numbers) + 1)
+        writer.writerow(dataclasses.asdict(vote) | {"voter": f"{number}"})
     return out.getvalue()
 
 

@@ -9,18 +9,20 @@ import dataclasses
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import gradio as gr
 
 from hfstyle.assets import IMAGINE, bundled_models, bundled_styles, model_of
 from hfstyle.errors import OptionError
-from hfstyle.studio.components import QUEUE, READING, PhotoInput, PicturesInput, log_if_ours
+from hfstyle.evaluation.votes import summary, to_csv
+from hfstyle.studio.compare import Booth, judged_traditions, without_others
+from hfstyle.studio.components import QUEUE, READING, PhotoInput, PicturesInput, hub_token, log_if_ours
 from hfstyle.studio.imagine import MOST_SEED
 from hfstyle.studio.measure import MEASURING, Measured, Measurer
 from hfstyle.studio.mine import LEARN
 from hfstyle.studio.painter import Painter
-from hfstyle.studio.stylise import default_style
+from hfstyle.studio.stylise import LOADING, default_style
 from hfstyle.studio.text import StudioError, error_sentence, style_names
 from hfstyle.studio.tradition import tradition_of
 from hfstyle.studio.workshop import NAME, SECONDS, Workshop
@@ -36,8 +38,12 @@ MOST_PICTURES = 16
 """Of `imagine`, at once."""
 
 
-def build(painter: Painter, workshop: Workshop, measurer: Measurer) -> None:
-    """Add the endpoints to the `gr.Blocks` that is being built."""
+def build(painter: Painter, workshop: Workshop, measurer: Measurer, booth: Booth, owner: bool = False) -> None:
+    """Add the endpoints to the `gr.Blocks` that is being built.
+
+    Args:
+        owner: See `mine.build`.
+    """
 
     async def stylize(photo: str | None, style: str, strength: float, preserve_color: bool) -> str:
         """Turn a photo into a painting of the same size, a PNG with transparency where the photo has it. Photo and
@@ -45,12 +51,41 @@ def build(painter: Painter, workshop: Workshop, measurer: Measurer) -> None:
 
         Args:
             photo: The photo (JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF).
-            style: A name that `styles` lists, or a blend such as ukiyoe=.6,monet=.4 of styles of the bank.
+            style: A name that `styles` lists, a blend such as ukiyoe=.6,monet=.4 of styles of the bank, or a model
+                of the Hub that `load_model` has loaded.
             strength: 0 gives the photo back, 1 the painting, between them a blend.
             preserve_color: Keep the photo's colours.
         """
         with _one_sentence(photo):
             return await paint(photo, read_blend(style or ""), strength, preserve_color)
+
+    async def live(photo: str | None, style: str, strength: float) -> str:
+        """Paint one frame of a camera at 256 pixels, as the page Live does it. Who paints many posts them as JPEG to
+        gradio_api/live?style=monet&strength=100, which keeps no file.
+
+        Args:
+            photo: The frame.
+            style: A name that `styles` lists, or a model of the Hub that `load_model` has loaded.
+            strength: 0 gives the frame back, 1 the painting, between them a blend.
+        """
+        with _one_sentence(photo):
+            _there(photo)
+            _check_number("strength", strength)
+            painting = await painter.frame(await asyncio.to_thread(Path(photo).read_bytes), style or "", strength)
+            file = painter.new_folder() / "frame.jpg"
+            file.write_bytes(painting)
+            return str(file)
+
+    # No name that only type checkers know may be among the hints: Gradio would not find the request.
+    async def load_model(name: str, request: gr.Request) -> str:
+        """Load a model, or a style, from the Hugging Face Hub; `stylize`, `live`, `measure` and `pair` know it by its
+        name from then on. Returns its card (Markdown, written by a stranger).
+
+        Args:
+            name: owner/name, or owner/name:style of a bank.
+        """
+        with _one_sentence(None):
+            return await painter.invite((name or "").strip(), hub_token(owner, request))
 
     async def stylize_with_file(
         photo: str | None, style_file: str | None, strength: float, preserve_color: bool
@@ -104,7 +139,7 @@ def build(painter: Painter, workshop: Workshop, measurer: Measurer) -> None:
             _there(photo)
             _there(painting)
             if tradition not in traditions():
-                raise OptionError(f"there is no tradition {tradition!r:.60}; there are: {', '.join(traditions())}")
+                _no_tradition(tradition, traditions())
             steps = await painter.locate(Path(photo), Path(painting), tradition)
             return [dataclasses.asdict(step) for step in steps or ()]
 
@@ -156,6 +191,48 @@ def build(painter: Painter, workshop: Workshop, measurer: Measurer) -> None:
                 progress(found)
             raise RuntimeError("nothing was measured")
 
+    async def pair(tradition: str, voter: str, model: str) -> tuple[dict[str, str], str, str, str]:
+        """Show one photo as two painted it, or one of them left it, to be judged: which looks more like the
+        tradition, and which keeps more of the photo? Returns the ballot, the tradition and the voter; then the photo,
+        the left and the right painting.
+
+        Args:
+            tradition: One of those that `styles` names; empty for that of which least is known.
+            voter: Who is asked, as an earlier answer named it; empty for somebody new. Nobody gets a pair twice.
+            model: A model of the Hub that `load_model` has loaded, to be compared in this tradition; empty for none.
+        """
+        with _one_sentence(None):
+            tradition, model = (tradition or "").strip(), (model or "").strip()
+            if (tradition or model) and tradition not in judged_traditions():
+                _no_tradition(tradition, judged_traditions())
+            voter = booth.voter(voter)
+            shown = await booth.ask(voter, tradition, {model: tradition} if model else {})
+            if shown is None:
+                raise StudioError("compare.all_done")
+            told = {"ballot": shown.ballot, "tradition": shown.tradition, "voter": voter}
+            return told, str(shown.photo), str(shown.left), str(shown.right)
+
+    async def vote(ballot: str, style: str, content: str) -> dict[str, Any]:
+        """Judge the two paintings that `pair` showed. Returns the voter, and how many votes that voter has given.
+
+        Args:
+            ballot: As `pair` named it.
+            style: Which looks more like the tradition: left, right or tie.
+            content: Which keeps more of the photo: left, right or tie.
+        """
+        with _one_sentence(None):
+            voter = await booth.answer(ballot, style=style, content=content)
+            return {"voter": voter, "votes": await asyncio.to_thread(booth.answered, voter)}
+
+    async def ranking() -> tuple[dict[str, Any], str]:
+        """What people found who compared paintings: for each tradition and question the models by their strengths
+        (Bradley-Terry, with bootstrap intervals), and how far people agree. Also returns the votes as CSV."""
+        with _one_sentence(None):
+            votes = without_others(await asyncio.to_thread(booth.votes.votes), ())
+            file = painter.new_folder() / "votes.csv"
+            file.write_text(to_csv(votes), encoding="utf-8")
+            return await asyncio.to_thread(summary, votes, 200), str(file)
+
     async def imagine(seed: float, number: float, towards: float) -> list[str]:
         """Draw pictures out of nothing but chance.
 
@@ -194,6 +271,15 @@ def build(painter: Painter, workshop: Workshop, measurer: Measurer) -> None:
             gr.Image(format="png", type="filepath", label="painting"),
             **QUEUE,
         )
+        _offer(
+            live,
+            [PhotoInput(label="photo"), gr.Textbox(default_style(), label="style"), gr.Number(1.0, label="strength")],
+            gr.Image(type="filepath", label="painting"),
+            **QUEUE,
+        )
+        _offer(
+            load_model, [gr.Textbox(label="name")], gr.Textbox(label="card"), concurrency_id=LOADING["concurrency_id"]
+        )
         _offer(sheet, [PhotoInput(label="photo")], gr.Image(format="png", type="filepath", label="sheet"), **QUEUE)
         _offer(styles, None, gr.JSON(label="styles"), queue=False)
         _offer(
@@ -217,6 +303,21 @@ def build(painter: Painter, workshop: Workshop, measurer: Measurer) -> None:
             ],
             [gr.JSON(label="figures"), gr.File(label="report")],
             **MEASURING,
+        )
+        _offer(
+            pair,
+            [gr.Textbox(label="tradition"), gr.Textbox(label="voter"), gr.Textbox(label="model")],
+            [gr.JSON(label="ballot"), *(gr.Image(type="filepath", label=side) for side in ("photo", "left", "right"))],
+            **QUEUE,
+        )
+        _offer(
+            vote,
+            [gr.Textbox(label="ballot"), gr.Textbox(label="style"), gr.Textbox(label="content")],
+            gr.JSON(label="votes"),
+            queue=False,
+        )
+        _offer(
+            ranking, None, [gr.JSON(label="ranking"), gr.File(label="votes")], concurrency_id=LOADING["concurrency_id"]
         )
         if IMAGINE in bundled_models():
             _offer(
@@ -248,6 +349,10 @@ def _one_sentence(file: str | None) -> Iterator[None]:
 def _there(photo: str | None) -> None:
     if not photo:
         raise StudioError("error.no_photo")
+
+
+def _no_tradition(name: str, known: list[str]) -> NoReturn:
+    raise OptionError(f"there is no tradition {name!r:.60}; there are: {', '.join(known)}")
 
 
 def _check_number(name: str, number: Any, least: float = 0, most: float = 1) -> None:

@@ -54,12 +54,12 @@ def build_app(painter: Painter | None = None, owner: bool = False, votes: VoteSt
         with gr.Column(elem_id="page-live"):
             live.build()
         with gr.Column(elem_id="page-compare"):
-            compare.build(painter, shelf.workshop, votes, owner)
+            booth = compare.build(painter, shelf.workshop, votes, owner)
         with gr.Column(elem_id="page-measure"):
             measurer = measure.build(painter, owner)
         with gr.Column(elem_id="page-about"):
             about.build()
-        api.build(painter, shelf.workshop, measurer)
+        api.build(painter, shelf.workshop, measurer, booth, owner)
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
 
 

@@ -3,9 +3,12 @@
 import asyncio
 import html
 import os
+import re
 import secrets
-from collections.abc import Collection, Sequence
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -92,6 +95,10 @@ document.addEventListener("keydown", event => {
 """
 
 
+MOST_ASKED = 1000
+"""Pairs that wait for an answer; of more, the oldest are forgotten."""
+
+
 @dataclass(frozen=True)
 class Ballot:
     """What one visitor is asked."""
@@ -102,17 +109,103 @@ class Ballot:
     right: str
 
 
-def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = False) -> None:
-    """Add the page to the `gr.Blocks` that is being built.
+@dataclass(frozen=True)
+class Pair:
+    """What a visitor gets to see of a `Ballot`: files, and a name by which to answer."""
+
+    ballot: str
+    tradition: str
+    size: tuple[int, int]
+    photo: Path
+    left: Path
+    right: Path
+
+
+class Booth:
+    """Where pairs are shown and votes are given. Who paints what stays here until it is answered.
+
+    A voter is a number that is drawn here and kept in the voter's browser, never a name: whoever brings another one
+    is given a new one.
 
     Args:
         workshop: Has the visitor's own style, which can be compared too.
         votes: Where votes are kept.
+    """
+
+    def __init__(self, painter: Painter, workshop: Workshop, votes: VoteStore):
+        self.painter = painter
+        self.workshop = workshop
+        self.votes = votes
+        self._asked: OrderedDict[str, tuple[str, Ballot]] = OrderedDict()
+
+    @staticmethod
+    def voter(given: str | None) -> str:
+        return given if given and re.fullmatch("[0-9a-f]{32}", given) else secrets.token_hex(16)
+
+    def answered(self, voter: str) -> int:
+        """How many votes somebody has given."""
+        return sum(vote.voter == voter for vote in self.votes.votes())
+
+    async def ask(
+        self, voter: str, tradition: str, guests: Mapping[str, str], session: str | None = None
+    ) -> Pair | None:
+        """The next pair, on which this voter has not voted yet; None where there is none.
+
+        Args:
+            tradition: One, or "" for any.
+            guests: Models of the Hub, and the own style of the session, each with the tradition in which it competes.
+        """
+        there = await asyncio.to_thread(self.votes.votes)
+        following = await asyncio.to_thread(_following, there, voter, tradition, guests)
+        if following is None:
+            return None
+        small = await self.painter.shrink(NAMES[following.photo])
+        sides = []
+        for name in (following.left, following.right):
+            style, strength = self._painted_by(name, session)
+            sides.append((await self.painter.sketch(small.file, style, strength)).file)
+        ballot = secrets.token_hex(16)
+        self._asked[ballot] = voter, following
+        while len(self._asked) > MOST_ASKED:
+            self._asked.popitem(last=False)
+        return Pair(ballot, following.tradition, small.size, small.file, *sides)
+
+    async def answer(self, ballot: str | None, **answers: str) -> str:
+        """Keep a vote, which is on disk when this returns. Returns the voter.
+
+        Raises:
+            HfstyleError: There is no such ballot, or an answer is none.
+        """
+        voter, asked = self._asked.get(ballot or "") or (None, None)
+        if asked is None:
+            raise StudioError("error.no_ballot")
+        await asyncio.to_thread(self.votes.add, Vote(voter=voter, **vars(asked), **answers))
+        self._asked.pop(ballot, None)
+        return voter
+
+    def _painted_by(self, model_name: str, session: str | None) -> tuple[Any, float]:
+        """What the painter takes. The control is painted too, with strength 0, so that nothing gives it away."""
+        if model_name == PHOTO:
+            return bundled_styles()[0], 0.0
+        if session and model_name.startswith(OWN):
+            desk = self.workshop.desk(session)
+            if desk.bank is None or desk.style is None:
+                raise StudioError("error.no_style")
+            return desk.bank.painter(desk.style.name), 1.0
+        return model_name, 1.0
+
+
+def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = False) -> Booth:
+    """Add the page to the `gr.Blocks` that is being built.
+
+    Args:
+        workshop, votes: See `Booth`.
         owner: See `mine.build`.
     """
+    booth = Booth(painter, workshop, votes)
     voter = gr.BrowserState(None, storage_key="hfstyle-voter", secret="hfstyle")
-    judged = [name for name in traditions() if len(contenders(name)) > 1]
-    asked = gr.State()
+    judged = judged_traditions()
+    asked = gr.State()  # the ballot
     added = gr.State({})  # models of the Hub and the own style, each with the tradition in which it competes
     with gr.Column(elem_id="compare"):
         gr.HTML(f"<h2>{both('compare.title')}</h2><p>{both('compare.hint')}</p>", **STEP)
@@ -147,66 +240,26 @@ def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = 
             table = gr.HTML(elem_id="ranking", **BARE)
             file = gr.DownloadButton(label("compare.csv"), visible=HIDDEN, size="md", elem_id="compare-csv")
 
-    async def ask(
-        tradition: str, guests: dict[str, str], who: str | None, request: gr.Request, profile: gr.OAuthProfile | None
-    ) -> dict[Any, Any]:
-        """The next pair, on which this voter has not voted yet."""
-        who = profile.username if profile else who or secrets.token_hex(16)
-        if workshop.desk(request.session_hash).style is None:
+    async def ask(tradition: str, guests: dict[str, str], who: str | None, request: gr.Request) -> dict[Any, Any]:
+        who, session = booth.voter(who), request.session_hash
+        if workshop.desk(session).style is None:
             guests = {name: where for name, where in guests.items() if not name.startswith(OWN)}
         try:
-            following = await asyncio.to_thread(_following, votes.votes(), who, tradition, guests)
-            if following is None:
-                words = f'<p role="status">{both("compare.all_done")}</p>'
-                hidden = gr.update(visible=HIDDEN)
-                return {voter: who, asked: None, ballot: hidden, said: gr.update(value=words, visible=True)}
-            value = await show(following, request.session_hash)
+            pair = await booth.ask(who, tradition, guests, session)
+            done = await asyncio.to_thread(booth.answered, who)
         except Exception as error:
             raise refusal(error, None) from error
-        done = sum(vote.voter == who for vote in votes.votes())
+        words = both("compare.all_done") if pair is None else both("compare.thanks", count=done)
         return {
             voter: who,
-            asked: following,
-            ballot: gr.update(value=value, visible=True),
-            said: gr.update(
-                value=f'<p role="status">{both("compare.thanks", count=done)}</p>', visible=done > 0 or HIDDEN
-            ),
+            asked: pair and pair.ballot,
+            ballot: gr.update(value=pair and ballot_value(pair), visible=pair is not None or HIDDEN),
+            said: gr.update(value=f'<p role="status">{words}</p>', visible=pair is None or done > 0 or HIDDEN),
         }
 
-    async def show(one: Ballot, session: str) -> dict[str, Any]:
-        small = await painter.shrink(NAMES[one.photo])
-        sides = {}
-        for side in ("left", "right"):
-            style, strength = painted_by(getattr(one, side), session)
-            sides[side] = (await painter.sketch(small.file, style, strength)).file
-        titles = in_both(described(one.tradition).titles)
-        return {
-            "ratio": small.size[0] / small.size[1],
-            "photo": FileData(path=str(small.file)).model_dump(),
-            **{side: FileData(path=str(path)).model_dump() for side, path in sides.items()},
-            "questions": [
-                {"name": "style", "words": f"{both('compare.style')} <em>{titles}</em>", "later": False},
-                {"name": "content", "words": both("compare.content"), "later": True},
-            ],
-        }
-
-    def painted_by(model_name: str, session: str) -> tuple[Any, float]:
-        """What the painter takes. The control is painted too, with strength 0, so that nothing gives it away."""
-        if model_name == PHOTO:
-            return bundled_styles()[0], 0.0
-        if model_name.startswith(OWN):
-            desk = workshop.desk(session)
-            if desk.bank is None or desk.style is None:
-                raise StudioError("error.no_style")
-            return desk.bank.painter(desk.style.name), 1.0
-        return model_name, 1.0
-
-    async def vote(one: Ballot | None, who: str | None, event: gr.EventData) -> None:
-        if one is None or who is None:
-            return
+    async def vote(one: str | None, event: gr.EventData) -> None:
         try:
-            given = Vote(voter=who, **vars(one), **{question: getattr(event, question) for question in QUESTIONS})
-            await asyncio.to_thread(votes.add, given)
+            await booth.answer(one, **{question: getattr(event, question) for question in QUESTIONS})
         except Exception as error:
             raise refusal(error, None) from error
 
@@ -254,24 +307,43 @@ def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = 
         "concurrency_limit": 4,
     }
     start.click(**nexts)
-    ballot.click(vote, [asked, voter], None, **AT_ONCE).success(**nexts)
+    ballot.click(vote, asked, None, **AT_ONCE).success(**nexts)
     invite.click(add, [model, place, added], added, api_visibility="private", concurrency_id="looking")
     mine.click(add_mine, [place, added], added, **AT_ONCE)
     opened.expand(
         rank, added, [table, file], show_progress="minimal", api_visibility="private", concurrency_id="looking"
     )
+    return booth
 
 
-def contenders(tradition: str, guests: dict[str, str] | None = None) -> list[str]:
+def judged_traditions() -> list[str]:
+    """Those in which there is something to compare."""
+    return [name for name in traditions() if len(contenders(name)) > 1]
+
+
+def ballot_value(pair: Pair) -> dict[str, Any]:
+    titles = in_both(described(pair.tradition).titles)
+    return {
+        "ratio": pair.size[0] / pair.size[1],
+        **{side: FileData(path=str(getattr(pair, side))).model_dump() for side in ("photo", "left", "right")},
+        "questions": [
+            {"name": "style", "words": f"{both('compare.style')} <em>{titles}</em>", "later": False},
+            {"name": "content", "words": both("compare.content"), "later": True},
+        ],
+    }
+
+
+def contenders(tradition: str, guests: Mapping[str, str] | None = None) -> list[str]:
     """What competes in a tradition: the photo, the bundled styles, and who was added."""
     bundled = [name for name in bundled_styles() if tradition_of(name) == tradition]
-    return [PHOTO, *bundled, *(name for name, where in (guests or {}).items() if where == tradition)]
+    invited = [name for name, where in (guests or {}).items() if where == tradition]
+    return list(dict.fromkeys([PHOTO, *bundled, *invited]))
 
 
-def _following(votes: Sequence[Vote], who: str, tradition: str, guests: dict[str, str]) -> Ballot | None:
+def _following(votes: Sequence[Vote], who: str, tradition: str, guests: Mapping[str, str]) -> Ballot | None:
     """A pair that this voter has not seen, of those that teach most, in the tradition with the fewest votes."""
     random = secrets.SystemRandom()
-    traditions_left = [tradition] if tradition else [name for name in traditions() if len(contenders(name)) > 1]
+    traditions_left = [tradition] if tradition else judged_traditions()
     counts = {name: sum(vote.tradition == name for vote in votes) for name in traditions_left}
     for name in sorted(random.sample(traditions_left, len(traditions_left)), key=counts.__getitem__):
         there = [vote for vote in votes if vote.tradition == name]

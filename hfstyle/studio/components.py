@@ -365,6 +365,7 @@ def wall(titles: list[str], **options: Any) -> gr.HTML:
         titles: What each is called, as HTML.
         **options: For `gr.HTML`.
     """
+    titles = [inert(title) for title in titles]
     cells = "".join(
         f'<li{{{{#if value.cells.{index}.next}}}} class="next"{{{{/if}}}}>'
         f'<button type="button" data-index="{index}"{{{{#unless value.cells.{index}.file}}}} disabled{{{{/unless}}}}>'

@@ -55,14 +55,19 @@ const start = async () => {
     stop();
     const round = rounds;
     if (!navigator.mediaDevices) return say(words("missing"));
+    const video = find("video"), canvas = find("canvas");
     try {
-        stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: facing, width: {ideal: 640}}});
+        const camera = await navigator.mediaDevices.getUserMedia({video: {facingMode: facing, width: {ideal: 640}}});
+        // It was stopped, left or started once more while the browser asked its user.
+        if (round !== rounds) return camera.getTracks().forEach(track => track.stop());
+        stream = video.srcObject = camera;
+        await video.play();
     } catch (error) {
+        if (round !== rounds) return;
+        stop();
         return say(words(error.name === "NotAllowedError" ? "refused" : "missing"));
     }
-    const video = find("video"), canvas = find("canvas");
-    video.srcObject = stream;
-    await video.play();
+    if (round !== rounds) return;
     button("start").hidden = true;
     ["stop", "turn", "keep"].forEach(name => { button(name).hidden = false; });
     say("");
@@ -83,8 +88,11 @@ const start = async () => {
         } catch { answer = null; }
         if (round !== rounds) return;
         if (!answer?.ok) {
-            say(answer ? (await answer.json()).error : words("lost"));
-            if (answer?.status === 503) { await new Promise(done => setTimeout(done, 1000)); continue; }
+            // What stands before the studio, say on a Space, answers in its own way where the studio does not.
+            const told = await answer?.json().catch(() => null);
+            if (round !== rounds) return;
+            say(told?.error ?? words("lost"));
+            if (told && answer.status === 503) { await new Promise(done => setTimeout(done, 1000)); continue; }
             return stop();
         }
         const painting = await createImageBitmap(await answer.blob());
@@ -114,7 +122,7 @@ element.addEventListener("click", event => {
     }, "image/png");
 });
 // The camera is off as soon as another page is looked at.
-addEventListener("hashchange", () => { if (stream && location.hash !== "#live") { stop(); say(""); } });
+addEventListener("hashchange", () => { if (location.hash !== "#live") { stop(); say(""); } });
 """
 
 _CHOOSE = """

@@ -20,7 +20,7 @@ from hfstyle.studio.compare import PHOTOS
 from hfstyle.studio.components import AT_ONCE, BARE, HIDDEN, STEP, PicturesInput, hub_token, progress_line, refusal
 from hfstyle.studio.painter import Painter, Stopped
 from hfstyle.studio.stylise import default_style
-from hfstyle.studio.text import LANGUAGES, both, label, style_names, style_title
+from hfstyle.studio.text import LANGUAGES, StudioError, both, label, style_names, style_title
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -36,6 +36,7 @@ INNER = 0.9
 """Part of the paintings that counts: scans have margins of paper."""
 _SPOKEN = "(...inputs) => [...inputs.slice(0, -1), document.documentElement.lang]"
 """Puts the language of the page in the place of the last input."""
+_TOO_FEW = {"photos": "error.few_photos", "paintings": "error.few_paintings"}
 MEASURING = {"concurrency_id": "measuring", "concurrency_limit": 1}
 
 
@@ -115,7 +116,7 @@ def _measure(
     title: str | None,
 ) -> Measured:
     from hfstyle.data.pictures import open_pictures
-    from hfstyle.evaluation.judge import judge
+    from hfstyle.evaluation.judge import FEWEST, judge
     from hfstyle.evaluation.report import write_report
 
     try:
@@ -126,14 +127,16 @@ def _measure(
                 ("paintings", paintings, {"inner_crop": INNER}),
             )
         ]
-        for pictures, name in zip(sets, ("the folder of photos", "the folder of paintings"), strict=True):
-            pictures.files.where = name  # and not a folder of this machine
+        for pictures, (name, too_few) in zip(sets, _TOO_FEW.items(), strict=True):
+            pictures.files.where = f"the folder of {name}"  # and not a folder of this machine
+            if len(pictures) < FEWEST:
+                raise StudioError(too_few, count=len(pictures))
         judgement = judge(style, made, *sets, baselines=True, resamplings=300)
         write_report(judgement, folder / "report.html", language, title)
     except DataError as error:
         raise DataError(str(error).replace(f"{folder}{os.sep}", "the folder of ")) from error
     finally:
-        for name in ("photos", "paintings"):
+        for name in _TOO_FEW:
             shutil.rmtree(folder / name, ignore_errors=True)
     return Measured(judgement, folder / "report.html")
 
@@ -141,7 +144,7 @@ def _measure(
 def _gathered(files: Sequence[str | Path], folder: Path) -> Path:
     """The files in one folder, under names that tell nothing and cannot meet."""
     if not files:
-        raise DataError(f"there are no {folder.name}; it takes ten at least")
+        raise StudioError(_TOO_FEW[folder.name], count=0)
     folder.mkdir()
     for n, file in enumerate(files[:MOST], 1):
         shutil.copyfile(file, folder / f"{n:03d}{Path(file).suffix.lower()}")

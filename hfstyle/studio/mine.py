@@ -17,7 +17,7 @@ import gradio as gr
 from gradio.data_classes import FileData
 
 from hfstyle.assets import BANK, bank_styles, bundled_styles, model_of
-from hfstyle.errors import HfstyleError, OptionError
+from hfstyle.errors import HfstyleError
 from hfstyle.studio.components import (
     AT_ONCE,
     BARE,
@@ -36,7 +36,7 @@ from hfstyle.studio.components import (
     refusal,
     scroll_to,
 )
-from hfstyle.studio.painter import Painter
+from hfstyle.studio.painter import Painter, check_repo_id
 from hfstyle.studio.text import StudioError, both, error_html, label, style_title
 from hfstyle.studio.workshop import LEARNING, NAME, SAMPLE, Desk, Loved, Moment, Workshop
 
@@ -311,6 +311,7 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
         try:
             if desk.style is None:
                 raise StudioError("error.no_style")
+            check_repo_id(repo_id.strip())
             token = token_of(oauth, request)
             about = {**desk.style.about, **({"learned_from": learned_from.strip()} if learned_from.strip() else {})}
             style = dataclasses.replace(desk.style, about=about)
@@ -449,8 +450,8 @@ def style_file(workshop: Workshop, desk: Desk, name: str) -> Path:
     """The style on a desk as a file, under a name."""
     from hfstyle.hub import wrong_name
 
-    if wrong := wrong_name(name):
-        raise OptionError(f"a style has a name: {wrong}")
+    if wrong_name(name):
+        raise StudioError("error.style_name")
     if desk.style.name != name:
         desk.bank.rename_style(desk.style.name, name)
         desk.style = dataclasses.replace(desk.style, name=name)

@@ -442,19 +442,31 @@ def _was_learnt(style: "Blend | StylePainter") -> bool:
 def _fetch(name: str, token: str | bool | None) -> "tuple[ImageToImageModel | StylePainter, str]":
     """A model of the Hub, and its card without the front matter."""
     from hfstyle.auto import load_painter
-    from hfstyle.errors import HfstyleError, OptionError
-    from hfstyle.repo import REPO_ID, ModelFiles
+    from hfstyle.errors import HfstyleError
+    from hfstyle.repo import ModelFiles
 
     repo_id, _, style = name.partition(":")
+    check_repo_id(repo_id)
     # What lies on this machine is not for everybody who can see the page.
-    if not REPO_ID.fullmatch(repo_id) or any(map(os.path.exists, (repo_id, style))):
-        raise OptionError(f"a model on the Hub is written owner/name, not {name!r:.100}")
+    if any(map(os.path.exists, (repo_id, style))):
+        raise StudioError("error.hub_name", name=repr(name))
     model = load_painter(name, token=token)
     try:
         card = ModelFiles(repo_id, token=token).path("README.md", MAX_CARD_BYTES).read_text("utf-8", "replace")
     except HfstyleError:
         card = ""
     return model, re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL)
+
+
+def check_repo_id(name: str) -> None:
+    """
+    Raises:
+        StudioError: Nothing on the Hub can have this name.
+    """
+    from hfstyle.repo import REPO_ID
+
+    if not REPO_ID.fullmatch(name):
+        raise StudioError("error.hub_name", name=f"{name!r:.100}")
 
 
 def _check_there(photo: str | Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from hfstyle.assets import bundled_styles
+from hfstyle.repo import REPO_ID
 from hfstyle.studio.components import (
     AT_ONCE,
     BARE,
@@ -33,6 +34,8 @@ from hfstyle.studio.tradition import tell_of, tradition_panel
 DEFAULT_STYLE = "ukiyoe"
 MAX_CARD = 20_000
 """Characters of a card that are shown."""
+MAX_NAME = 200
+"""Characters of the name of a model on the Hub, and perhaps its style."""
 LOADING = {"api_visibility": "private", "concurrency_id": "looking"}
 
 
@@ -81,9 +84,14 @@ def build(painter: Painter, shelf: Shelf, owner: bool = False) -> None:
             keep_color = gr.Checkbox(False, label=label("keep_color"), elem_id="keep-color")
             paint = gr.Button(label("paint"), variant="primary", elem_id="paint")
             stop = gr.Button(label("stop"), visible=HIDDEN, elem_id="stop")
-            with gr.Accordion(label("hub.model"), open=False, elem_id="hub-box"):
+            with gr.Accordion(label("hub.model"), open=False, elem_id="hub-box") as hub:
+                linked = gr.HTML(visible=HIDDEN, elem_id="hub-linked", **BARE)
                 model = gr.Textbox(
-                    show_label=False, placeholder="owner/name", max_length=200, container=False, elem_id="hub-model"
+                    show_label=False,
+                    placeholder="owner/name",
+                    max_length=MAX_NAME,
+                    container=False,
+                    elem_id="hub-model",
                 )
                 load = gr.Button(label("hub.load"), size="md", elem_id="hub-load")
                 card = gr.Markdown(visible=HIDDEN, elem_id="hub-card")
@@ -154,14 +162,21 @@ def build(painter: Painter, shelf: Shelf, owner: bool = False) -> None:
         choices = [*((style_title(one), one) for one in styles), *((one, one) for one in invited)]
         return {
             guests: invited,
+            linked: gr.update(visible=HIDDEN),
             style: gr.update(choices=choices, value=name),
             card: gr.update(value=card_text(told), visible=bool(told) or HIDDEN),
         }
 
     def reopen(request: gr.Request) -> dict[Any, Any]:
-        """What the address asks for."""
+        """What the address asks for. The Hub is asked for a model only when the visitor says so."""
         link = read_link(request.query_params)
+        named = {
+            hub: gr.update(open=True),
+            model: link.get("model"),
+            linked: gr.update(value=f"<p>{both('hub.linked')}</p>", visible=True),
+        }
         return {
+            **(named if "model" in link else {}),
             style: link.get("style", gr.skip()),
             strength: link.get("strength", gr.skip()),
             keep_color: link.get("keep", gr.skip()),
@@ -190,10 +205,16 @@ def build(painter: Painter, shelf: Shelf, owner: bool = False) -> None:
 
     telling: list[Any] = []
     look_at_uploads(photo, painter)
-    load.click(fetch, [model, guests], [guests, style, card], show_progress_on=load, **LOADING)
-    model.submit(fetch, [model, guests], [guests, style, card], show_progress_on=load, **LOADING)
+    gr.on(
+        [load.click, model.submit],
+        fetch,
+        [model, guests],
+        [guests, linked, style, card],
+        show_progress_on=load,
+        **LOADING,
+    )
     choice = [style, strength, keep_color, photo]
-    gr.context.Context.root_block.load(reopen, None, choice, **AT_ONCE)
+    gr.context.Context.root_block.load(reopen, None, [*choice, hub, model, linked], **AT_ONCE)
     gr.on([one.change for one in choice], None, choice, js=_FOLLOW, api_visibility="private")
     work = [
         paint_after(paint.click),
@@ -201,7 +222,11 @@ def build(painter: Painter, shelf: Shelf, owner: bool = False) -> None:
     ]
     stop.click(idle, None, [paint, stop], cancels=work, **AT_ONCE)
     shelf.follow(heart.click(collect, painted, None, **READING))
-    another.click(None, cancels=telling).then(lambda: show_photo(None), None, outputs, **AT_ONCE)
+    strip.click(None, cancels=work)  # what is painted meanwhile must not cover what is chosen now
+    gr.on([photo.upload, photo.clear], None, cancels=work).then(idle, None, [paint, stop], **AT_ONCE)
+    another.click(None, cancels=[*work, *telling]).then(lambda: show_photo(None), None, outputs, **AT_ONCE).then(
+        idle, None, [paint, stop], **AT_ONCE
+    )
 
 
 def read_link(asked: Mapping[str, str]) -> dict[str, Any]:
@@ -209,6 +234,8 @@ def read_link(asked: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if asked.get("style") in bundled_styles():
         found["style"] = asked["style"]
+    elif REPO_ID.fullmatch(asked.get("style", "").partition(":")[0]) and len(asked["style"]) <= MAX_NAME:
+        found["model"] = asked["style"]
     if re.fullmatch(r"\d{1,3}", asked.get("strength", "")):
         found["strength"] = min(int(asked["strength"]), 100)
     if asked.get("colors") == "photo":

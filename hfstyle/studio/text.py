@@ -279,6 +279,10 @@ CATALOGUE: dict[str, dict[str, str]] = {
     # Models of the Hub
     "hub.load": {"en": "Load it", "zh-CN": "载入"},
     "hub.model": {"en": "A model on the Hugging Face Hub", "zh-CN": "Hugging Face Hub 上的模型"},
+    "hub.linked": {
+        "en": "The link that you followed asks for this model, which is not here yet.",
+        "zh-CN": "您打开的链接要用这个模型，它还没有载入。",
+    },
     "heart": {"en": "♥ Collect for my style", "zh-CN": "♥ 收入我的画风"},
     "hearted": {"en": "Collected: see My style.", "zh-CN": "已收藏，见「我的画风」。"},
     "finding.unreadable": {"en": "Cannot be read: {names}", "zh-CN": "无法读取：{names}"},
@@ -340,16 +344,49 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "error.no_style": {"en": "There is no style yet; let it learn first.", "zh-CN": "还没有画风，请先让它学习。"},
     "error.no_tradition": {"en": "Choose a tradition first.", "zh-CN": "请先选择一种传统。"},
     "error.unknown_style": {"en": "There is no such style here.", "zh-CN": "这里没有这种画风。"},
+    "error.no_ballot": {
+        "en": "These two are not asked about any more; ask for another pair.",
+        "zh-CN": "这一对已经过期，请再看另外两幅。",
+    },
+    "error.hub_name": {
+        "en": "What lies on the Hub is written owner/name, not {name}.",
+        "zh-CN": "Hub 上的名称应写作「所有者/名称」，而不是 {name}。",
+    },
+    "error.public": {
+        "en": "{name} is public; choose a data set that only you can see.",
+        "zh-CN": "{name} 是公开的，请选择只有您能看到的数据集。",
+    },
+    "error.no_collection": {
+        "en": "{name} has no collection of pictures.",
+        "zh-CN": "{name} 里没有收藏的图画。",
+    },
+    "error.style_name": {
+        "en": "A style’s name begins with a letter or digit, ends with no dot, has 64 characters at most and none of "
+        '/\\:=,*?"<>|.',
+        "zh-CN": '画风名称须以文字或数字开头，不以句点结尾，最多 64 个字符，且不含 /\\:=,*?"<>|。',
+    },
+    "error.few_photos": {
+        "en": "It takes ten photos at least; {count} can be read.",
+        "zh-CN": "至少需要十张照片，目前能读取的有 {count} 张。",
+    },
+    "error.few_paintings": {
+        "en": "It takes ten paintings at least; {count} can be read.",
+        "zh-CN": "至少需要十幅作品，目前能读取的有 {count} 幅。",
+    },
     "error.data": {
-        "en": "There is no picture to learn from.",
-        "zh-CN": "没有可供学习的图画：请带来完好、短边至少 96 像素的图画。",
+        "en": "These pictures cannot be used.",
+        "zh-CN": "这些图片无法使用：请换成完好、短边至少 96 像素的图片。",
     },
     "error.image": {
         "en": "This picture cannot be read.",
         "zh-CN": "这张图片无法读取：请换一张完好的 JPEG、PNG 或 WebP 图片，不超过 1.2 亿像素。",
     },
-    "error.option": {"en": "A setting is out of range.", "zh-CN": "有一项设置超出了允许的范围。"},
-    "error.model": {"en": "This style cannot be loaded.", "zh-CN": "这种画风无法载入，请换一种或重新安装 hfstyle。"},
+    "error.option": {"en": "An entry is not what it should be.", "zh-CN": "有一项填写或设置不合要求，请检查后再试。"},
+    "error.not_found": {
+        "en": "There is no such model.",
+        "zh-CN": "找不到这个模型：请检查名称；私有模型需要先登录。",
+    },
+    "error.model": {"en": "This cannot be loaded.", "zh-CN": "无法载入：文件已损坏，或不是 hfstyle 的模型或画风。"},
     "error.memory": {
         "en": "This photo needs more memory than the machine has; try a smaller one.",
         "zh-CN": "这张照片需要的内存超过了这台机器的容量，请换一张小一些的照片。",
@@ -406,11 +443,13 @@ def style_words(name: str) -> str:
 
 
 class StudioError(HfstyleError):
-    """An error of the studio itself, whose sentence is a catalogue entry (`StudioError("error.no_photo")`)."""
+    """An error of the studio itself, whose sentence is a catalogue entry (`StudioError("error.no_photo")`); `values`
+    fill its `{}`."""
 
-    def __init__(self, key: str):
-        super().__init__(CATALOGUE[key]["en"])
+    def __init__(self, key: str, **values: object):
+        super().__init__(CATALOGUE[key]["en"].format(**values))
         self.key = key
+        self.values = values
 
 
 _ERROR_KEYS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
@@ -418,7 +457,8 @@ _ERROR_KEYS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((DataError,), "error.data"),
     ((OptionError,), "error.option"),
     ((HubError,), "error.hub"),
-    ((ModelNotFoundError, ConfigError, WeightsError), "error.model"),
+    ((ModelNotFoundError,), "error.not_found"),
+    ((ConfigError, WeightsError), "error.model"),
     ((MemoryError,), "error.memory"),
 )
 
@@ -435,7 +475,10 @@ def error_sentence(error: BaseException, file: str = "") -> str:
 
 def error_html(error: BaseException, file: str = "") -> str:
     """The same as `error_sentence`, as HTML in both languages; Chinese names the kind of error, not its details."""
-    return _spans({"en": error_sentence(error, file), "zh-CN": CATALOGUE[error_key(error)]["zh-CN"]})
+    chinese = CATALOGUE[error_key(error)]["zh-CN"]
+    if isinstance(error, StudioError):
+        chinese = chinese.format(**error.values)
+    return _spans({"en": error_sentence(error, file), "zh-CN": chinese})
 
 
 def error_key(error: BaseException) -> str:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfstyle.assets import BANK
-from hfstyle.errors import HfstyleError, OptionError
+from hfstyle.errors import HfstyleError
 from hfstyle.repo import STYLE_NAME, one_sentence
-from hfstyle.studio.painter import EXAMPLES, Painter, Sketch, Stopped
+from hfstyle.studio.painter import EXAMPLES, Painter, Sketch, Stopped, check_repo_id
 from hfstyle.studio.storage import MAX_AGE
 from hfstyle.studio.text import StudioError
 from hfstyle.studio.zero import on_gpu, on_zero
@@ -220,7 +220,7 @@ class Workshop:
 
         Raises:
             HubError: The Hub refused, or could not be reached.
-            OptionError: The name is none, or that of a public data set.
+            StudioError: The name is none, or that of a public data set.
         """
         desk = self.desk(session)
         if not desk.pictures:
@@ -292,7 +292,7 @@ class Workshop:
         with one_sentence(repo_id):
             api.create_repo(repo_id, repo_type="dataset", private=True, exist_ok=True)
             if not api.repo_info(repo_id, repo_type="dataset").private:
-                raise OptionError(f"{repo_id} is public; choose a data set that only you can see")
+                raise StudioError("error.public", name=repo_id)
             there = _pictures_in(api, repo_id)
             ours = {f"{SHELF}/{n:02d} {_plain(one.name)}.jpg": one.file for n, one in enumerate(desk.pictures, 1)}
             commit = api.create_commit(
@@ -315,7 +315,7 @@ class Workshop:
             paths = _pictures_in(api, repo_id)[:MOST]
             files = [api.hf_hub_download(repo_id, path, repo_type="dataset", cache_dir=cache) for path in paths]
         if not files:
-            raise OptionError(f"{repo_id} has no collection of pictures")
+            raise StudioError("error.no_collection", name=repo_id)
         wrong = self._collect(desk, [(file, Path(path).stem) for file, path in zip(files, paths, strict=True)])
         shutil.rmtree(cache, ignore_errors=True)
         return wrong
@@ -376,10 +376,7 @@ class Workshop:
 def _hub(repo_id: str, token: str | None) -> "HfApi":
     from huggingface_hub import HfApi
 
-    from hfstyle.repo import REPO_ID
-
-    if not REPO_ID.fullmatch(repo_id):
-        raise OptionError(f"a Hub repository is written owner/name, not {repo_id!r:.100}")
+    check_repo_id(repo_id)
     return HfApi(token=token)
 
 

@@ -16,7 +16,7 @@ worker.addEventListener("message", ({data}) => {
   const {resolve, reject} = waiting.get(data.id);
   if ("loading" in data) {
     if (data.loading) tell("loading");
-    else if ($("status").dataset.word === "loading") tell("painting");
+    else if (told.word === "loading") tell("painting");
     return;
   }
   waiting.delete(data.id);
@@ -50,6 +50,8 @@ async function loadStyles() {
   showStyles();
   await ask({model: chosen.model});
 }
+
+const loaded = loadStyles();
 
 function showStyles() {
   $("gallery").replaceChildren(...styles.map(style => {
@@ -93,10 +95,10 @@ function numbers() {
 
 // Photo and painting
 
-let photo = null, painted = null, round = 0;
+let photo = null, painted = null, round = 0, told = {};
 
 function tell(word, values) {
-  $("status").dataset.word = word ?? "";
+  told = {word, values};
   $("status").textContent = word ? say(word, values) : "";
   $("progress").hidden = !["loading", "painting"].includes(word);
 }
@@ -139,8 +141,9 @@ async function paint() {
   $("comparison").style.setProperty("--ratio", before.width / before.height);
   $("comparison").hidden = $("another").hidden = false;
   $("drop").hidden = true;
-  tell("painting");
+  tell(chosen ? "painting" : "loading");
   try {
+    await loaded;
     const {out, provider, reason} = await ask({
       model: chosen.model, numbers: numbers(), pixels: before.data.slice(), width: before.width, height: before.height,
     });
@@ -190,26 +193,33 @@ async function openExample() {
 
 // The camera
 
-let streaming = null;
+let streaming = null, starts = 0;
 
 async function startLive() {
+  stopLive();
   another();
+  const start = starts, video = $("video"), times = [];
   try {
-    streaming = await navigator.mediaDevices.getUserMedia({video: {width: {ideal: 640}}});
+    const camera = await navigator.mediaDevices.getUserMedia({video: {width: {ideal: 640}}});
+    // It was stopped, started once more or left for a photo while the browser asked its user.
+    if (start !== starts) return camera.getTracks().forEach(track => track.stop());
+    streaming = video.srcObject = camera;
+    await video.play();
   } catch {
+    if (start !== starts) return;
+    stopLive();
     return tell("no_camera");
   }
-  const mine = streaming, video = $("video"), times = [];
-  video.srcObject = mine;
-  await video.play();
+  if (start !== starts) return;
   $("drop").hidden = $("live-start").hidden = $("take").hidden = $("example").hidden = true;
   $("live").hidden = $("live-stop").hidden = false;
-  while (streaming === mine) {
+  while (start === starts) {
     const frame = scaled(video, video.videoWidth, video.videoHeight, LIVE_SIDE, true);
     const {width, height} = frame;
     try {
+      await loaded;
       const {out} = await ask({model: chosen.model, numbers: numbers(), pixels: frame.data, width, height});
-      if (streaming !== mine) return;
+      if (start !== starts) return;
       put($("live-canvas"), new ImageData(out, width, height));
     } catch (error) {
       stopLive();
@@ -227,6 +237,7 @@ async function startLive() {
 }
 
 function stopLive() {
+  starts += 1;
   streaming?.getTracks().forEach(track => track.stop());
   streaming = null;
   $("live").hidden = $("live-stop").hidden = true;
@@ -259,6 +270,7 @@ async function take() {
 
 async function bring(file) {
   try {
+    await loaded;
     const {name, numbers} = readStyle(await file.arrayBuffer(), bank);
     styles = [...styles.filter(style => style.name !== `own:${name}`), {name: `own:${name}`, title: {en: name, zh: name}, model: bank, numbers}];
     chosen = styles.at(-1);
@@ -278,8 +290,7 @@ const remembered = () => { try { return localStorage.getItem("language"); } catc
 function language(value) {
   speak(value);
   if (styles.length) showStyles();
-  const word = $("status").dataset.word;
-  if (word && !/{/.test(say(word))) tell(word);
+  tell(told.word, told.values);
 }
 
 for (const button of document.querySelectorAll(".languages button")) {
@@ -310,8 +321,8 @@ addEventListener("drop", event => {
   if (file) file.name.endsWith(".safetensors") ? bring(file) : open(file);
 });
 language(remembered() ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en"));
-loadStyles().then(() => {
-  if ($("status").dataset.word === "loading" || $("status").dataset.word === "painting") tell();
+loaded.then(() => {
+  if (!photo && ["loading", "painting"].includes(told.word)) tell();
   document.documentElement.dataset.ready = "true";
 }, error => tell("failed", {reason: error.message}));
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("sw.js").catch(() => { /* still works online */ });

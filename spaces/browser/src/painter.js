@@ -1,20 +1,27 @@
 // The worker that paints. Each message is {id, model, pixels, width, height, numbers}; the answer has the same id.
-let ort, provider, base, reason = "";
+let ort, provider, base, reason = "", card;
 const sessions = new Map();
 
-async function runtime(force) {
-  if (ort && !force) return;
-  const adapter = force ? null : await navigator.gpu?.requestAdapter().catch(() => null);
-  provider = adapter ? "webgpu" : "wasm";
-  ort = adapter ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
-  ort.env.wasm.wasmPaths = new URL("ort/", base).href;
+async function use(name) {
+  const runtime = name === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
+  runtime.env.wasm.wasmPaths = new URL("ort/", base).href;
   // Threads share memory, which browsers allow only to pages that are isolated (see custom_headers in README.md).
-  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, 4) : 1;
+  runtime.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, 4) : 1;
+  sessions.clear();
+  [ort, provider] = [runtime, name];
+}
+
+/** Paint on the graphics card, where there is one. What that takes is twice as large as all the rest, so it is fetched
+ * when there is a first painting to look at, and not where data is dear. */
+async function useCard() {
+  if (navigator.connection?.saveData || !await navigator.gpu?.requestAdapter().catch(() => null)) return;
+  await fetch(new URL("ort/ort-wasm-simd-threaded.asyncify.wasm", base)).then(answer => answer.arrayBuffer());
+  turn = turn.then(() => use("webgpu"));
 }
 
 async function session(model) {
   if (!sessions.has(model.file)) {
-    await runtime();
+    if (!ort) await use("wasm");
     const data = await fetch(new URL(model.file, base)).then(answer => {
       if (!answer.ok) throw new Error(`${model.file}: ${answer.status}`);
       return answer.arrayBuffer();
@@ -80,11 +87,11 @@ addEventListener("message", ({data}) => {
       } catch (error) {
         if (provider !== "webgpu") throw error;
         reason = String(error.message ?? error).slice(0, 300);
-        sessions.clear(); // a graphics driver that cannot do it: the processor can
-        await runtime(true);
+        await use("wasm"); // a graphics driver that cannot do it: the processor can
         out = data.pixels && await paint(data);
       }
       postMessage({id: data.id, out, provider, reason}, out ? [out.buffer] : []);
+      if (out) card ??= useCard().catch(error => { reason = String(error.message ?? error).slice(0, 300); });
     } catch (error) {
       sessions.delete(data.model.file);
       postMessage({id: data.id, error: String(error.message ?? error).slice(0, 200)});
