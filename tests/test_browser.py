@@ -245,6 +245,33 @@ def test_another_photo_starts_over(open_page, photo):
     paint(page)
 
 
+def test_another_photo_ends_the_painting_of_the_first(open_page, photo, tmp_path):
+    with Image.open(EXAMPLES / "seeding.jpg") as example:
+        example.resize((2800, 1575)).save(tmp_path / "large.jpg")
+    page = open_page()
+    page.get_by_role("radio", name="Monet", exact=True).check()
+    choose(page, photo)
+    paint(page)
+    # Again, and for long: an example takes the place of one that is painted, another photo that of the example.
+    page.locator("#another").click()
+    page.locator(".comparison").wait_for(state="hidden")
+    choose(page, tmp_path / "large.jpg")
+    page.locator("#paint").click()
+    page.locator("#stop").wait_for()
+    page.get_by_role("button", name="Paint this photo: Life").click()
+    page.locator("#stop").wait_for()
+    painted(page)
+    assert download(page).suggested_filename == "life-monet.png"
+    page.locator("#paint").click()
+    page.locator("#stop").wait_for()
+    page.locator("#another").click()
+    page.locator("#comparison .comparison").wait_for(state="hidden")
+    choose(page, photo)
+    page.wait_for_timeout(3 * SECONDS)
+    assert page.locator("#photo img").is_visible() and not page.locator("#comparison .comparison").is_visible()
+    assert not page.locator("#stop").is_visible()
+
+
 def test_a_photo_with_transparency_looks_right(open_page, tmp_path):
     page = open_page()
     choose(page, small_photo(tmp_path / "glass.png", "RGBA", size=(420, 280)))

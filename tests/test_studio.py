@@ -34,10 +34,10 @@ pytest.importorskip("gradio", reason="the extra 'app' is not installed")
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from hfstyle.studio import overview, storage, text, tradition
+from hfstyle.studio import measure, overview, storage, text, tradition
 from hfstyle.studio.app import MAX_UPLOAD_BYTES, build_app
 from hfstyle.studio.components import wall_value
-from hfstyle.studio.painter import EXAMPLES, Painter, Stopped
+from hfstyle.studio.painter import EXAMPLES, Painter, Stopped, check_repo_id
 from hfstyle.studio.stylise import default_style
 from hfstyle.traditions import tradition as described
 
@@ -170,6 +170,20 @@ def test_errors_are_sentences_in_both_languages(error, key, english):
     page = text.error_html(error, "/tmp/a/b/photo.jpg")
     assert text.CATALOGUE[key]["zh-CN"] in page
     assert "/tmp" not in page and "<b>" not in page and "secret" not in page
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda: check_repo_id("<b>"), "而不是 &#x27;&lt;b&gt;&#x27;"),
+        (lambda: measure._gathered([], Path("paintings")), "至少需要十幅作品，目前能读取的有 0 幅"),
+        (lambda: AutoModel.from_pretrained("no such model"), "找不到这个模型"),
+    ],
+)
+def test_errors_in_chinese_name_their_cause(wrong, words):
+    with pytest.raises(HfstyleError) as caught:
+        wrong()
+    assert words in text.error_html(caught.value)
 
 
 # All styles at once

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import csv
 import io
 import json
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import torch
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from mcp import ClientSession
@@ -17,7 +19,7 @@ from PIL import Image
 from test_package import blocks
 from test_studio import client, same_pixels, small_photo, studio
 
-from hfstyle import AutoModel, Style, bundled_styles
+from hfstyle import AutoModel, CycleGANGenerator, Style, bundled_styles
 from hfstyle.studio.stylise import default_style
 
 ENDPOINTS = {
@@ -189,6 +191,60 @@ def test_the_endpoints_are_tools(studio, bank, tmp_path):
         (tmp_path / "painting.png").write_bytes(base64.b64decode(answer.content[0].data))
         same_pixels(tmp_path / "painting.png", bank.stylize(photo, "monet"))
     assert refused.isError and "internet" in refused.content[0].text
+
+
+def test_a_model_of_the_hub_is_loaded_and_paints(client, hub, tmp_path):
+    torch.manual_seed(1)
+    model = CycleGANGenerator(ngf=4, n_blocks=1)
+    model.push_to_hub("alice/tiny", token="hf_alice", card="---\nlicense: mit\n---\n# A tiny model\n")
+    photo = small_photo(tmp_path / "photo.png")
+    with pytest.raises(AppError, match="no such style"):
+        client.predict(handle_file(photo), "alice/tiny", api_name="/stylize")
+    with pytest.raises(AppError, match="is written owner/name, not 'alice'"):
+        client.predict("alice", api_name="/load_model")
+    assert client.predict("alice/tiny", api_name="/load_model").startswith("# A tiny model")
+    same_pixels(client.predict(handle_file(photo), "alice/tiny", api_name="/stylize"), model.stylize(photo))
+    ballot, *_ = client.predict("monet", "", "alice/tiny", api_name="/pair")
+    assert ballot["tradition"] == "monet"
+    with pytest.raises(AppError, match="There is no tradition ''"):
+        client.predict("", "", "alice/tiny", api_name="/pair")
+
+
+def test_a_frame_is_painted_small(client, bank, tmp_path):
+    photo = small_photo(tmp_path / "photo.png", size=(640, 400))
+    painting = Image.open(client.predict(handle_file(photo), "bank:monet", 1.0, api_name="/live"))
+    with Image.open(photo) as image:
+        image.thumbnail((256, 256))
+        expected = bank.stylize(image, "monet")
+    assert painting.size == (256, 160)
+    assert np.abs(np.asarray(painting, float) - np.asarray(expected, float)).mean() < 6
+
+
+def test_pairs_are_judged_and_ranked(client):
+    ballot, *pictures = client.predict("monet", "alice", "", api_name="/pair")
+    assert ballot["tradition"] == "monet" and ballot["voter"] != "alice", "a voter is a number that was drawn here"
+    photo, left, right = (Image.open(file) for file in pictures)
+    assert photo.size == left.size == right.size
+    assert "bank" not in f"{ballot}{pictures}", "nothing gives away who painted"
+    with pytest.raises(AppError, match="left, right or tie, not 'both'"):
+        client.predict(ballot["ballot"], "both", "tie", api_name="/vote")
+    answer = client.predict(ballot["ballot"], "left", "tie", api_name="/vote")
+    assert answer == {"voter": ballot["voter"], "votes": 1}
+    with pytest.raises(AppError, match="not asked about any more"):
+        client.predict(ballot["ballot"], "left", "tie", api_name="/vote")
+    again, *_ = client.predict("monet", ballot["voter"], "", api_name="/pair")
+    assert client.predict(again["ballot"], "tie", "right", api_name="/vote")["votes"] == 2
+    found, file = client.predict(api_name="/ranking")
+    votes = list(csv.DictReader(Path(file).read_text("utf-8").splitlines()))
+    assert found["traditions"]["monet"]["votes"] == len(votes) == 2
+    assert [(vote["voter"], vote["style"], vote["content"]) for vote in votes] == [
+        ("1", "left", "tie"),
+        ("1", "tie", "right"),
+    ]
+    assert (votes[0]["photo"], {votes[0]["left"], votes[0]["right"]}) != (
+        votes[1]["photo"],
+        {votes[1]["left"], votes[1]["right"]},
+    )
 
 
 def live(studio, frame: bytes, **options) -> httpx.Response:

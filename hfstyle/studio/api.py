@@ -72,7 +72,7 @@ def build(painter: Painter, workshop: Workshop, measurer: Measurer, booth: Booth
             _there(photo)
             _check_number("strength", strength)
             painting = await painter.frame(await asyncio.to_thread(Path(photo).read_bytes), style or "", strength)
-            file = painter.new_folder() / "frame.jpg"
+            file = painter.new_folder() / "live.jpg"
             file.write_bytes(painting)
             return str(file)
 

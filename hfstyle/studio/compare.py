@@ -257,7 +257,7 @@ def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = 
             said: gr.update(value=f'<p role="status">{words}</p>', visible=pair is None or done > 0 or HIDDEN),
         }
 
-    async def vote(one: str | None, event: gr.EventData) -> None:
+    async def judge(one: str | None, event: gr.EventData) -> None:
         try:
             await booth.answer(one, **{question: getattr(event, question) for question in QUESTIONS})
         except Exception as error:
@@ -307,7 +307,7 @@ def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = 
         "concurrency_limit": 4,
     }
     start.click(**nexts)
-    ballot.click(vote, asked, None, **AT_ONCE).success(**nexts)
+    ballot.click(judge, asked, None, **AT_ONCE).success(**nexts)
     invite.click(add, [model, place, added], added, api_visibility="private", concurrency_id="looking")
     mine.click(add_mine, [place, added], added, **AT_ONCE)
     opened.expand(

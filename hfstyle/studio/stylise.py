@@ -52,6 +52,24 @@ _FOLLOW = """
 }
 """
 
+# Stop stands in place of Paint for as long as it takes. The browser sees to that, since answers of the server may
+# overtake each other. What is painted is cancelled when another photo is chosen; what follows waits for that, since
+# Gradio passes over a call of what still runs.
+_BUTTONS = """
+const buttons = busy => {
+    document.documentElement.dataset.painting = busy ? "yes" : "";
+    return [{__type__: "update", visible: busy ? "hidden" : true}, {__type__: "update", visible: busy || "hidden"}];
+};
+"""
+_BEGIN = f"""
+async () => {{
+    {_BUTTONS}
+    while (document.documentElement.dataset.painting) await new Promise(done => setTimeout(done, 20));
+    return buttons(true);
+}}
+"""
+_END = f"() => {{ {_BUTTONS} return buttons(false); }}"
+
 
 def build(painter: Painter, shelf: Shelf, owner: bool = False) -> None:
     """Add the page to the `gr.Blocks` that is being built.
@@ -186,25 +204,18 @@ def build(painter: Painter, shelf: Shelf, owner: bool = False) -> None:
     def show_example(event: gr.EventData) -> dict[Any, Any]:
         return show_photo(examples[event.index][0])
 
-    def busy() -> tuple[dict[str, Any], dict[str, Any]]:
-        return gr.update(visible=HIDDEN), gr.update(visible=True)
-
-    def idle() -> tuple[dict[str, Any], dict[str, Any]]:
-        return gr.update(visible=True), gr.update(visible=HIDDEN)
-
     def paint_after(trigger: Callable[..., Any]) -> Any:
-        """Show Stop in place of Paint for as long as it takes, however it ends; returns what Stop has to cancel."""
-        begun = trigger(busy, None, [paint, stop], **AT_ONCE)
+        """Returns what is to be cancelled to stop it."""
+        begun = trigger(None, None, [paint, stop], js=_BEGIN, api_visibility="private")
         work = begun.then(run, inputs, outputs, show_progress_on=[photo, result], api_visibility="private", **QUEUE)
-        # `then` is meant for both, but Gradio 6.31 passes it over after an error.
-        work.failure(idle, None, [paint, stop], **AT_ONCE)
-        done = work.success(idle, None, [paint, stop], **AT_ONCE)
+        # `then` is meant for both, but Gradio 6.31 passes it over after an error; cancelling is a failure.
+        work.failure(None, None, [paint, stop], js=_END, api_visibility="private")
+        done = work.success(None, None, [paint, stop], js=_END, api_visibility="private")
         done.then(None, js=scroll_to("comparison"), api_visibility="private")
         telling.append(done.then(tell, painted, told, **READING))
         return work
 
     telling: list[Any] = []
-    look_at_uploads(photo, painter)
     gr.on(
         [load.click, model.submit],
         fetch,
@@ -220,13 +231,12 @@ def build(painter: Painter, shelf: Shelf, owner: bool = False) -> None:
         paint_after(paint.click),
         paint_after(strip.click(show_example, None, outputs, **AT_ONCE).then),
     ]
-    stop.click(idle, None, [paint, stop], cancels=work, **AT_ONCE)
+    stop.click(None, cancels=work)
     shelf.follow(heart.click(collect, painted, None, **READING))
-    strip.click(None, cancels=work)  # what is painted meanwhile must not cover what is chosen now
-    gr.on([photo.upload, photo.clear], None, cancels=work).then(idle, None, [paint, stop], **AT_ONCE)
-    another.click(None, cancels=[*work, *telling]).then(lambda: show_photo(None), None, outputs, **AT_ONCE).then(
-        idle, None, [paint, stop], **AT_ONCE
-    )
+    another.click(None, cancels=[*work, *telling]).then(lambda: show_photo(None), None, outputs, **AT_ONCE)
+    # What is painted must not cover what is chosen meanwhile.
+    gr.on([strip.click, photo.upload, photo.clear], None, cancels=work)
+    look_at_uploads(photo, painter)  # after it, since what is called waits for what was called before
 
 
 def read_link(asked: Mapping[str, str]) -> dict[str, Any]:
