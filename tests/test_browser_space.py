@@ -269,13 +269,17 @@ def test_by_keyboard(open_site, tmp_path):
     assert nameless == []
 
 
+def megabytes(files: set[Path]) -> float:
+    """As servers compress them."""
+    return sum(len(gzip.compress(path.read_bytes())) for path in files if path.is_file()) / 1e6
+
+
 def check_first_load(space, asked: list[str]) -> None:
-    """What a browser has asked for, as servers compress it."""
+    """What a browser has asked for."""
     files = {space / path.lstrip("/") for path in asked}
-    total = sum(len(gzip.compress(path.read_bytes())) for path in files if path.is_file())
-    print("first load:", total / 1e6, "MB")
+    print("first load:", megabytes(files), "MB")
     assert {"bank.onnx", "ort-wasm-simd-threaded.wasm", "styles.json"} <= {path.name for path in files}
-    assert total < 8e6
+    assert megabytes(files) < 8
 
 
 def test_the_first_load_is_small(open_site, space):
@@ -330,6 +334,7 @@ def test_a_graphics_card_paints_the_same(browser, site, space, tmp_path):
             pytest.skip("this Chromium has no WebGPU")
         until(page, "document.documentElement.dataset.ready === 'true'")
         check_first_load(space, SERVED)
+        first_load = set(SERVED)
         paint(page, small_photo(tmp_path / "photo.png", size=(24, 20)))
         after = page.locator("#after")
         assert after.get_attribute("data-provider") == "wasm"
@@ -342,6 +347,7 @@ def test_a_graphics_card_paints_the_same(browser, site, space, tmp_path):
             page.locator("#strength").dispatch_event("change")
             painted(page, before)
         assert np.abs(pixels(page) - first).mean() < 1
+        print("for WebGPU:", megabytes({space / path.lstrip("/") for path in {*SERVED} - first_load}), "MB")
         assert after.get_attribute("data-provider") == "webgpu", after.get_attribute("data-reason")
         bank = AutoModel.from_pretrained("bank")
         assert near(page, bank.stylize(tmp_path / "photo.png", bank.styles[0])) < 1
