@@ -28,6 +28,8 @@ from hfstyle.evaluation.judge import Figure, Row, table
 from hfstyle.images import list_images, save_image, write_whole
 from hfstyle.repo import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME
 
+JUDGES = ("judge.py", "metrics.py", "network.py", "culture.py", "baselines.py")
+"""The files of `hfstyle.evaluation` that figures depend on."""
 LAST = "halves of the paintings"
 PAPER = {"ukiyoe": 0.88, "ukiyoe-figures": 0.88, "shanshui": 0.88}
 """Scans with paper margins: the part inside, which training learns from too."""
@@ -141,7 +143,7 @@ def evaluate(cache: Path, arguments: list[Any], ingredients: list[Path]) -> dict
     """What `hfstyle evaluate --json` says, or said when all was as it is now."""
     arguments = list(map(str, arguments))
     digest = hashlib.sha256(json.dumps(arguments).encode())
-    for ingredient in [Path(judge.__file__).parent, *ingredients]:
+    for ingredient in [*(Path(judge.__file__).with_name(name) for name in JUDGES), *ingredients]:
         inside = ingredient.rglob("*") if ingredient.is_dir() else [ingredient]
         for path in sorted(path for path in inside if path.is_file() and path.suffix != ".pyc"):
             digest.update(path.name.encode() + path.read_bytes())
