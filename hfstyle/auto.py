@@ -112,9 +112,7 @@ def load_painter(
     if name in own_styles():
         return paints_in(AutoModel.from_pretrained(BANK, device=device), Style.load(own_styles()[name]))
     if colon or "=" in name:
-        model = AutoModel.from_pretrained(bank or BANK, device=device, token=token)
-        if not isinstance(model, StyledModel):
-            raise OptionError(f"{bank} has no styles to choose from; leave out :{style}")
+        model = _of_styles(AutoModel.from_pretrained(bank or BANK, device=device, token=token), bank, style)
         return paints_in(model, Style.load(style)) if os.path.isfile(style) else _blends(model, read_blend(style))
     if os.path.basename(name) == name and not os.path.isdir(path) and name not in bundled_models():
         raise ModelNotFoundError(
@@ -122,14 +120,32 @@ def load_painter(
             f"{some([*bundled_styles(), *own_styles()], 40) or 'none'}); a model on "
             "the Hub is written owner/name"
         )
+    return hub_painter(name, device=device, token=token)
+
+
+def hub_painter(name: str, device: Any = None, **options: Any) -> ImageToImageModel | StylePainter:
+    """What paints in a model or a style of the Hub, `"owner/name"`, or in a style or blend of a bank there,
+    `"owner/bank:ukiyoe=.6,monet=.4"`. No style of this machine is looked for.
+
+    Args:
+        device: See `PreTrainedModel.from_pretrained`.
+        options: `revision`, `token`, `local_files_only`: see there.
+
+    Raises:
+        HfstyleError: See `load_painter`.
+    """
+    repo_id, colon, style = name.partition(":")
+    if colon:
+        model = _of_styles(AutoModel.from_pretrained(repo_id, device=device, **options), repo_id, style)
+        return model.painter(read_blend(style))
     try:
-        return _of_one_style(AutoModel.from_pretrained(name, device=device, token=token), name)
+        return _of_one_style(AutoModel.from_pretrained(name, device=device, **options), name)
     except ModelNotFoundError as error:
         try:
-            own = Style.from_pretrained(name, token=token)
+            own = Style.from_pretrained(name, **options)
         except ModelNotFoundError:
             raise error from None
-    return paints_in(AutoModel.from_pretrained(BANK, device=device), own)
+    return paints_in(bundled_model(BANK, device), own)
 
 
 def own_style(name: str | os.PathLike) -> bool:
@@ -169,6 +185,12 @@ def bundled_painter(name: str, device: Any = None) -> ImageToImageModel | StyleP
 def bundled_model(name: str, device: Any = None) -> PreTrainedModel:
     """One of `bundled_models()`, whatever lies in the working folder."""
     return AutoModel.from_pretrained(ASSETS / name, device=device)
+
+
+def _of_styles(model: PreTrainedModel, name: str, style: str) -> StyledModel:
+    if not isinstance(model, StyledModel):
+        raise OptionError(f"{name} has no styles to choose from; leave out :{style}")
+    return model
 
 
 def _of_one_style(model: PreTrainedModel, name: str) -> ImageToImageModel:

@@ -11,6 +11,7 @@ import csv
 import dataclasses
 import io
 import json
+import logging
 import os
 import sqlite3
 import threading
@@ -30,6 +31,8 @@ from hfstyle.repo import REPO_ID, one_sentence
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitScheduler
+
+logger = logging.getLogger(__name__)
 
 Answer = Literal["left", "right", "tie"]
 Question = Literal["style", "content"]
@@ -99,12 +102,10 @@ class VoteStore:
 
     Args:
         folder: Made where it is missing. Several processes may use one.
-        repo_id: A data set (owner/name), made private where it is missing. What it has is read at the start, since a
-            Space's own disk is empty then.
-        token: For it; that of `HF_TOKEN` or `hf auth login` where not given.
+        repo_id, token: See `follow`.
 
     Raises:
-        HubError: The data set could not be read or made.
+        HubError, DataError: See `follow`.
     """
 
     def __init__(self, folder: str | os.PathLike, repo_id: str | None = None, token: str | None = None):
@@ -121,18 +122,23 @@ class VoteStore:
             )
         self._scheduler: CommitScheduler | None = None
         if repo_id is not None:
-            self._follow(repo_id, token)
+            self.follow(repo_id, token)
 
     def add(self, vote: Vote) -> bool:
         """Keep a vote; on disk when this returns. False where this voter has voted on this pair and photo before."""
         if not self._insert([vote]):
             return False
         if self._scheduler is not None:
-            with self._scheduler.lock, open(self._shared, "a", encoding="utf-8") as file:
-                file.write(json.dumps(dataclasses.asdict(vote), ensure_ascii=False) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+            with self._scheduler.lock:
+                self._write([vote])
         return True
+
+    def _write(self, votes: Sequence[Vote]) -> None:
+        """Into the file that goes to the Hub."""
+        with open(self._shared, "a", encoding="utf-8") as file:
+            file.writelines(json.dumps(dataclasses.asdict(vote), ensure_ascii=False) + "\n" for vote in votes)
+            file.flush()
+            os.fsync(file.fileno())
 
     def votes(self) -> list[Vote]:
         """All, in the order in which they came."""
@@ -140,6 +146,12 @@ class VoteStore:
             names = ", ".join(f'"{name}"' for name in FIELDS)
             rows = connection.execute(f"SELECT {names} FROM votes ORDER BY rowid").fetchall()
         return [Vote(**dict(zip(FIELDS, row, strict=True))) for row in rows]
+
+    def count(self, voter: str | None = None) -> int:
+        """How many votes there are, or somebody has given."""
+        with self._connected() as connection:
+            query = "SELECT COUNT(*) FROM votes WHERE ?1 IS NULL OR voter = ?1"
+            return connection.execute(query, [voter]).fetchone()[0]
 
     def close(self) -> None:
         """Bring to the Hub what is not there yet."""
@@ -164,14 +176,30 @@ class VoteStore:
         finally:
             connection.close()
 
-    def _follow(self, repo_id: str, token: str | None) -> None:
+    def follow(self, repo_id: str, token: str | None = None) -> None:
+        """From now on keep votes in a data set on the Hub too. What it has is read, since a Space's own disk is empty
+        at the start; what it lacks is brought there.
+
+        Args:
+            repo_id: A data set (owner/name), made where it is missing; private, since who knows a voter's key can vote
+                as that voter.
+            token: For it; that of `HF_TOKEN` or `hf auth login` where not given.
+
+        Raises:
+            HubError: The data set could not be read or made.
+            DataError: It is public.
+        """
         from huggingface_hub import CommitScheduler, HfApi
 
         shared = self.folder / "hub"
         shared.mkdir(exist_ok=True)
+        api = HfApi(token=token)
         with one_sentence(repo_id):
-            HfApi(token=token).create_repo(repo_id, repo_type="dataset", private=True, exist_ok=True)
-            self._insert(votes_on_hub(repo_id, token))
+            api.create_repo(repo_id, repo_type="dataset", private=True, exist_ok=True)
+            if not api.repo_info(repo_id, repo_type="dataset").private:
+                raise DataError(f"{repo_id} is public; votes need a data set that only you can see")
+            there = list(votes_on_hub(repo_id, token))
+            self._insert(there)
             # A file of its own for each process: the Hub's files are replaced as a whole.
             self._shared = shared / f"{uuid.uuid4().hex}.jsonl"
             self._scheduler = CommitScheduler(
@@ -181,8 +209,11 @@ class VoteStore:
                 path_in_repo=FOLDER,
                 every=EVERY,
                 token=token,
-                hf_api=HfApi(token=token),
+                hf_api=api,
             )
+        known = {vote.id for vote in there}
+        with self._scheduler.lock:  # afterwards, so that no vote that comes meanwhile is passed over
+            self._write([vote for vote in self.votes() if vote.id not in known])
 
 
 def read_votes(source: str | os.PathLike, token: str | None = None) -> list[Vote]:
@@ -217,7 +248,8 @@ def read_votes(source: str | os.PathLike, token: str | None = None) -> list[Vote
 
 
 def votes_on_hub(repo_id: str, token: str | None = None) -> Iterator[Vote]:
-    """Of a data set that a `VoteStore` made."""
+    """Of a data set that a `VoteStore` made, each once. Lines that are no votes are passed over: what a full disk cut
+    off must not keep the others away."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import EntryNotFoundError
 
@@ -226,6 +258,7 @@ def votes_on_hub(repo_id: str, token: str | None = None) -> Iterator[Vote]:
         tree = list(api.list_repo_tree(repo_id, FOLDER, repo_type="dataset"))
     except EntryNotFoundError:  # nobody has voted yet
         return
+    found: set[str] = set()
     for entry in sorted(tree, key=lambda entry: entry.path):
         if not entry.path.endswith(".jsonl") or getattr(entry, "size", 0) > MAX_BYTES:
             continue
@@ -233,10 +266,13 @@ def votes_on_hub(repo_id: str, token: str | None = None) -> Iterator[Vote]:
         with open(api.hf_hub_download(repo_id, entry.path, repo_type="dataset"), encoding="utf-8") as file:
             for n, line in enumerate(file, 1):
                 try:
-                    row = json.loads(line)
+                    vote = _vote(json.loads(line), f"line {n}")
                 except ValueError as error:
-                    raise DataError(f"{where}, line {n}, is no JSON") from error
-                yield _vote(row, f"{where}, line {n}")
+                    logger.warning("%s, passed over: %s", where, error)
+                    continue
+                if vote.id not in found:
+                    found.add(vote.id)
+                    yield vote
 
 
 def to_csv(votes: Iterable[Vote]) -> str:

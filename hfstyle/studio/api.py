@@ -15,11 +15,11 @@ import gradio as gr
 
 from hfstyle.assets import IMAGINE, bundled_models, bundled_styles, model_of
 from hfstyle.errors import OptionError
-from hfstyle.evaluation.votes import summary, to_csv
+from hfstyle.evaluation.votes import to_csv
 from hfstyle.studio.compare import Booth, judged_traditions, without_others
 from hfstyle.studio.components import QUEUE, READING, PhotoInput, PicturesInput, hub_token, log_if_ours
 from hfstyle.studio.imagine import MOST_SEED
-from hfstyle.studio.measure import MEASURING, Measured, Measurer
+from hfstyle.studio.measure import MEASURING, PHOTOS, Measured, Measurer
 from hfstyle.studio.mine import LEARN
 from hfstyle.studio.painter import Painter
 from hfstyle.studio.stylise import LOADING, default_style
@@ -181,11 +181,11 @@ def build(painter: Painter, workshop: Workshop, measurer: Measurer, booth: Booth
 
         Args:
             style: A name that `styles` lists.
-            photos: At least ten photos.
+            photos: At least ten photos; none: twelve that come with the studio.
             paintings: At least ten paintings of the tradition; with fifty the figures mean something.
         """
         with _one_sentence(None):
-            async for found in measurer.measure(style, photos or [], paintings or []):
+            async for found in measurer.measure(style, photos or PHOTOS, paintings or []):
                 if isinstance(found, Measured):
                     return found.judgement.to_dict(), str(found.report)
                 progress(found)
@@ -203,6 +203,8 @@ def build(painter: Painter, workshop: Workshop, measurer: Measurer, booth: Booth
         """
         with _one_sentence(None):
             tradition, model = (tradition or "").strip(), (model or "").strip()
+            if model and not painter.invited(model):
+                raise OptionError(f"{model!r:.100} is not loaded; load_model does it")
             if (tradition or model) and tradition not in judged_traditions():
                 _no_tradition(tradition, judged_traditions())
             voter = booth.voter(voter)
@@ -222,7 +224,7 @@ def build(painter: Painter, workshop: Workshop, measurer: Measurer, booth: Booth
         """
         with _one_sentence(None):
             voter = await booth.answer(ballot, style=style, content=content)
-            return {"voter": voter, "votes": await asyncio.to_thread(booth.answered, voter)}
+            return {"voter": voter, "votes": await asyncio.to_thread(booth.votes.count, voter)}
 
     async def ranking() -> tuple[dict[str, Any], str]:
         """What people found who compared paintings: for each tradition and question the models by their strengths
@@ -231,7 +233,7 @@ def build(painter: Painter, workshop: Workshop, measurer: Measurer, booth: Booth
             votes = without_others(await asyncio.to_thread(booth.votes.votes), ())
             file = painter.new_folder() / "votes.csv"
             file.write_text(to_csv(votes), encoding="utf-8")
-            return await asyncio.to_thread(summary, votes, 200), str(file)
+            return await asyncio.to_thread(booth.summary), str(file)
 
     async def imagine(seed: float, number: float, towards: float) -> list[str]:
         """Draw pictures out of nothing but chance.
@@ -316,9 +318,7 @@ def build(painter: Painter, workshop: Workshop, measurer: Measurer, booth: Booth
             gr.JSON(label="votes"),
             queue=False,
         )
-        _offer(
-            ranking, None, [gr.JSON(label="ranking"), gr.File(label="votes")], concurrency_id=LOADING["concurrency_id"]
-        )
+        _offer(ranking, None, [gr.JSON(label="ranking"), gr.File(label="votes")], concurrency_id="ranking")
         if IMAGINE in bundled_models():
             _offer(
                 imagine,

@@ -2,11 +2,14 @@
 
 import asyncio
 import html
+import logging
 import os
 import re
 import secrets
+import threading
+import time
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +18,9 @@ import gradio as gr
 from gradio.data_classes import FileData
 
 from hfstyle.assets import ASSETS, bundled_styles
-from hfstyle.errors import HfstyleError
+from hfstyle.errors import HfstyleError, HubError
 from hfstyle.evaluation.votes import (
+    EVERY,
     QUESTIONS,
     Agreement,
     Standing,
@@ -26,6 +30,7 @@ from hfstyle.evaluation.votes import (
     all_pairs,
     most_telling,
     ranking,
+    summary,
     to_csv,
 )
 from hfstyle.studio.components import AT_ONCE, BARE, HIDDEN, STEP, hub_token, refusal
@@ -35,6 +40,8 @@ from hfstyle.studio.tradition import tradition_of
 from hfstyle.studio.workshop import Workshop
 from hfstyle.traditions import tradition as described
 from hfstyle.traditions import traditions
+
+logger = logging.getLogger(__name__)
 
 PHOTO = "photo"
 """The untouched photo among the models, as a control."""
@@ -88,7 +95,8 @@ const keys = {ArrowLeft: "left", ArrowDown: "tie", ArrowRight: "right"};
 document.addEventListener("keydown", event => {
     const shown = element.isConnected && document.documentElement.dataset.page === "compare";
     const typing = event.target.closest("input, textarea, select, [role=listbox]");
-    if (!shown || typing || !keys[event.key] || !open() || event.ctrlKey || event.metaKey || event.altKey) return;
+    const other = event.repeat || event.ctrlKey || event.metaKey || event.altKey;
+    if (!shown || typing || other || !keys[event.key] || !open()) return;
     event.preventDefault();
     answer(open(), keys[event.key]);
 });
@@ -137,14 +145,27 @@ class Booth:
         self.workshop = workshop
         self.votes = votes
         self._asked: OrderedDict[str, tuple[str, Ballot]] = OrderedDict()
+        self._made: dict[tuple[str, ...], tuple[int, Any]] = {}
 
     @staticmethod
     def voter(given: str | None) -> str:
         return given if given and re.fullmatch("[0-9a-f]{32}", given) else secrets.token_hex(16)
 
-    def answered(self, voter: str) -> int:
-        """How many votes somebody has given."""
-        return sum(vote.voter == voter for vote in self.votes.votes())
+    def ranking(self, guests: Collection[str] = ()) -> str:
+        """See `ranking_html`; made anew only where there are other votes than before."""
+        return self._remembered(("page", *sorted(guests)), lambda votes: ranking_html(without_others(votes, guests)))
+
+    def summary(self) -> dict[str, Any]:
+        """See `votes.summary`; made anew only where there are other votes than before."""
+        return self._remembered(("summary",), lambda votes: summary(without_others(votes, ()), 200))
+
+    def _remembered(self, what: tuple[str, ...], make: Callable[[list[Vote]], Any]) -> Any:
+        count = self.votes.count()
+        if self._made.get(what, (None,))[0] != count:
+            if len(self._made) > MOST_ASKED:
+                self._made.clear()
+            self._made[what] = count, make(self.votes.votes())
+        return self._made[what][1]
 
     async def ask(
         self, voter: str, tradition: str, guests: Mapping[str, str], session: str | None = None
@@ -246,7 +267,7 @@ def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = 
             guests = {name: where for name, where in guests.items() if not name.startswith(OWN)}
         try:
             pair = await booth.ask(who, tradition, guests, session)
-            done = await asyncio.to_thread(booth.answered, who)
+            done = await asyncio.to_thread(votes.count, who)
         except Exception as error:
             raise refusal(error, None) from error
         words = both("compare.all_done") if pair is None else both("compare.thanks", count=done)
@@ -263,7 +284,7 @@ def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = 
         except Exception as error:
             raise refusal(error, None) from error
 
-    async def add(name: str, tradition: str | None, guests: dict[str, str], request: gr.Request) -> dict[str, str]:
+    async def add(name: str, tradition: str | None, guests: dict[str, str], request: gr.Request) -> Any:
         try:
             if tradition not in judged:
                 raise StudioError("error.no_tradition")
@@ -271,9 +292,9 @@ def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = 
         except Exception as error:
             raise refusal(error, None) from error
         gr.Info(both("compare.added"), duration=4)
-        return {**guests, name.strip(): tradition}
+        return {**guests, name.strip(): tradition}, tradition
 
-    def add_mine(tradition: str | None, guests: dict[str, str], request: gr.Request) -> dict[str, str]:
+    def add_mine(tradition: str | None, guests: dict[str, str], request: gr.Request) -> Any:
         try:
             style = workshop.desk(request.session_hash).style
             if style is None:
@@ -283,12 +304,12 @@ def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = 
         except HfstyleError as error:
             raise refusal(error, None) from error
         gr.Info(both("compare.added"), duration=4)
-        return {**guests, f"{OWN}{secrets.token_hex(4)}": tradition}
+        return {**guests, f"{OWN}{secrets.token_hex(4)}": tradition}, tradition
 
     async def rank(guests: dict[str, str]) -> dict[Any, Any]:
         try:
+            told = await asyncio.to_thread(booth.ranking, [name for name in guests if name.startswith(OWN)])
             there = await asyncio.to_thread(votes.votes)
-            told = await asyncio.to_thread(ranking_html, without_others(there, guests))
         except Exception as error:
             raise refusal(error, None) from error
         if not there:
@@ -308,10 +329,11 @@ def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = 
     }
     start.click(**nexts)
     ballot.click(judge, asked, None, **AT_ONCE).success(**nexts)
-    invite.click(add, [model, place, added], added, api_visibility="private", concurrency_id="looking")
-    mine.click(add_mine, [place, added], added, **AT_ONCE)
+    # With any tradition chosen, it might be long until its own is asked about.
+    invite.click(add, [model, place, added], [added, choice], api_visibility="private", concurrency_id="loading")
+    mine.click(add_mine, [place, added], [added, choice], **AT_ONCE)
     opened.expand(
-        rank, added, [table, file], show_progress="minimal", api_visibility="private", concurrency_id="looking"
+        rank, added, [table, file], show_progress="minimal", api_visibility="private", concurrency_id="ranking"
     )
     return booth
 
@@ -420,7 +442,22 @@ def _title(tradition: str) -> Any:
 
 def open_votes() -> VoteStore:
     """Where a studio keeps its votes: on this machine in `~/.hfstyle/votes`, and where the environment variable
-    `HFSTYLE_VOTES` names a data set on the Hub (owner/name), there too."""
+    `HFSTYLE_VOTES` names a data set on the Hub (owner/name), there too, as soon as the Hub lets it."""
     from hfstyle.library import home
 
-    return VoteStore(home() / "votes", os.environ.get("HFSTYLE_VOTES") or None)
+    store = VoteStore(home() / "votes")
+    if repo_id := os.environ.get("HFSTYLE_VOTES"):
+        threading.Thread(target=_follow, args=(store, repo_id), daemon=True).start()
+    return store
+
+
+def _follow(store: VoteStore, repo_id: str) -> None:
+    """A studio whose Hub does not answer is there all the same."""
+    while True:
+        try:
+            return store.follow(repo_id)
+        except HubError as error:
+            logger.error("votes are kept on this machine only, until the Hub takes them: %s", error)
+            time.sleep(60 * EVERY)
+        except HfstyleError as error:
+            return logger.error("votes are kept on this machine only: %s", error)

@@ -1,5 +1,6 @@
 """The page that paints what the camera sees, frame by frame. Frames stay in memory: none is ever written to a file."""
 
+import asyncio
 from typing import Any
 
 import gradio as gr
@@ -15,6 +16,8 @@ from hfstyle.studio.text import StudioError, both, error_html, label, style_titl
 PATH = "gradio_api/live"
 """Where frames are sent, relative to the page."""
 MAX_FRAME_BYTES = 2**18
+SLOWEST = 10
+"""Seconds in which a frame has to arrive."""
 WATCHING = 2
 """Frames that wait or are painted at once; who sends more is asked to come back later."""
 
@@ -95,7 +98,9 @@ const start = async () => {
             if (told && answer.status === 503) { await new Promise(done => setTimeout(done, 1000)); continue; }
             return stop();
         }
-        const painting = await createImageBitmap(await answer.blob());
+        const painting = await answer.blob().then(createImageBitmap).catch(() => null);
+        if (round !== rounds) return;
+        if (!painting) { say(words("lost")); return stop(); }
         canvas.width = painting.width;
         canvas.height = painting.height;
         canvas.getContext("2d").drawImage(painting, 0, 0);
@@ -174,15 +179,16 @@ def serve(app: Any, painter: Painter) -> None:
     async def paint(request: Request) -> Response:
         nonlocal waiting
         try:
-            if waiting >= WATCHING:
-                return _refused(StudioError("error.live_busy"), 503)
-            waiting += 1
-            try:
-                frame = b""
+            frame = b""
+            async with asyncio.timeout(SLOWEST):
                 async for chunk in request.stream():
                     frame += chunk
                     if len(frame) > MAX_FRAME_BYTES:
                         return _refused(StudioError("error.live_frame"), 413)
+            if waiting >= WATCHING:
+                return _refused(StudioError("error.live_busy"), 503)
+            waiting += 1
+            try:
                 strength = request.query_params.get("strength", "100")
                 if not strength.isdecimal() or int(strength) > 100:
                     return _refused(StudioError("error.live_frame"), 400)
@@ -190,6 +196,8 @@ def serve(app: Any, painter: Painter) -> None:
                 painting = await painter.frame(frame, style, int(strength) / 100)
             finally:
                 waiting -= 1
+        except TimeoutError:
+            return _refused(StudioError("error.live_frame"), 408)
         except HfstyleError as error:
             return _refused(error, 400)
         except Exception as error:

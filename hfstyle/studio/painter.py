@@ -43,6 +43,12 @@ PREVIEW_SIDE = 2048
 """Longest side, in pixels, of what the page shows; the download always has the photo's full size."""
 IMAGINED_SIDE = 256
 MAX_CARD_BYTES = 2**18
+MAX_GUEST_BYTES = 2**28
+"""Of the weights of a model of the Hub; those of the largest architecture here have 218 MB."""
+MAX_NAME = 200
+"""Characters of the name of a model on the Hub, and perhaps its style."""
+MOST_GUESTS = 50
+"""Models of the Hub that are known by their names; of more, those are forgotten that were loaded first."""
 FRAME_SIDE = 256
 """Of what a camera sees."""
 SKETCH_SIDE = 512
@@ -86,12 +92,16 @@ class Painter:
         self.folder = folder
         self.keep = keep
         self._models: OrderedDict[str, PreTrainedModel] = OrderedDict()
-        self._guests: dict[str, str | bool | None] = {}  # names of models on the Hub, each with the token for it
+        self._guests: OrderedDict[str, str | bool | None] = (
+            OrderedDict()
+        )  # models of the Hub, with the tokens for them
         self._paces: dict[str, float] = {}  # seconds for a pixel, of each model when it was last used
         # One thread, since one forward pass already uses every core.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hfstyle-painter")
         # Reading must not wait for painting; one at a time, since a photo can take 360 MB.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="hfstyle-reader")
+        # Nor may anybody wait for the Hub.
+        self._fetcher = ThreadPoolExecutor(1, thread_name_prefix="hfstyle-fetcher")
         self._closed = threading.Event()
         self._painting = 0
 
@@ -109,6 +119,7 @@ class Painter:
         self._closed.set()
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._reader.shutdown(wait=False, cancel_futures=True)
+        self._fetcher.shutdown(wait=False, cancel_futures=True)
 
     async def receive(self, photo: str | Path) -> Path:
         """Look at an upload before anybody asks for its painting, so that a bad file gets its words at once.
@@ -213,10 +224,18 @@ class Painter:
         Raises:
             HfstyleError: In one sentence, why it cannot be had.
         """
-        model, card = await asyncio.wrap_future(self._reader.submit(_fetch, name, token))
+        model = await asyncio.wrap_future(self._fetcher.submit(_fetch, name, token))
+        card = await asyncio.wrap_future(self._fetcher.submit(_card, name, token))
         self._guests[name] = token
+        self._guests.move_to_end(name)
+        while len(self._guests) > MOST_GUESTS:
+            self._guests.popitem(last=False)
         await asyncio.wrap_future(self._thread.submit(self._keep, name, model))
         return card
+
+    def invited(self, name: str) -> bool:
+        """Whether it is a model of the Hub that `paint` and `sketch` know."""
+        return name in self._guests
 
     async def imagine(self, seed: int, towards: int | None, number: int) -> list[Path]:
         """Pictures that the bundled DCGAN makes of a seed, or on the way to another. Can be cancelled like `paint`."""
@@ -380,7 +399,8 @@ class Painter:
         if name in self._models:
             self._models.move_to_end(name)
         else:
-            self._keep(name, _fetch(name, self._guests[name])[0] if name in self._guests else bundled_model(name))
+            guest = name in self._guests
+            self._keep(name, _fetch(name, self._guests[name], again=True) if guest else bundled_model(name))
         return self._models[name]
 
     def _keep(self, name: str, model: Any) -> None:
@@ -439,23 +459,40 @@ def _was_learnt(style: "Blend | StylePainter") -> bool:
     return hasattr(style, "stylize")
 
 
-def _fetch(name: str, token: str | bool | None) -> "tuple[ImageToImageModel | StylePainter, str]":
-    """A model of the Hub, and its card without the front matter."""
-    from hfstyle.auto import load_painter
+def _fetch(name: str, token: str | bool | None, again: bool = False) -> "ImageToImageModel | StylePainter":
+    """A model of the Hub.
+
+    Args:
+        again: It was here before: the Hub need not be asked.
+    """
+    from hfstyle.auto import hub_painter
+    from hfstyle.errors import ModelNotFoundError
+    from hfstyle.repo import WEIGHTS_NAME, ModelFiles
+
+    repo_id, _, _ = name.partition(":")
+    check_repo_id(repo_id)
+    # What lies on this machine is not for everybody who can see the page.
+    if os.path.exists(repo_id) or len(name) > MAX_NAME:
+        raise StudioError("error.hub_name", name=f"{name!r:.100}")
+    options = {"token": token, "local_files_only": again}
+    files = ModelFiles(repo_id, **options)
+    with contextlib.suppress(ModelNotFoundError):  # it may be a style alone, whose file is small
+        files.path(WEIGHTS_NAME, MAX_GUEST_BYTES, lambda _: StudioError("error.too_large"))
+        options["revision"] = files.download_options["revision"]  # and nothing that is pushed meanwhile
+    return hub_painter(name, **options)
+
+
+def _card(name: str, token: str | bool | None) -> str:
+    """The card of a model of the Hub without the front matter; empty where it has none."""
     from hfstyle.errors import HfstyleError
     from hfstyle.repo import ModelFiles
 
-    repo_id, _, style = name.partition(":")
-    check_repo_id(repo_id)
-    # What lies on this machine is not for everybody who can see the page.
-    if any(map(os.path.exists, (repo_id, style))):
-        raise StudioError("error.hub_name", name=repr(name))
-    model = load_painter(name, token=token)
+    files = ModelFiles(name.partition(":")[0], token=token)
     try:
-        card = ModelFiles(repo_id, token=token).path("README.md", MAX_CARD_BYTES).read_text("utf-8", "replace")
+        card = files.path("README.md", MAX_CARD_BYTES).read_text("utf-8", "replace")
     except HfstyleError:
-        card = ""
-    return model, re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL)
+        return ""
+    return re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL)
 
 
 def check_repo_id(name: str) -> None:

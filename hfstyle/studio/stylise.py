@@ -1,5 +1,6 @@
 """The first page: a photo goes in, a painting comes out."""
 
+import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -27,16 +28,14 @@ from hfstyle.studio.components import (
     size_notice,
 )
 from hfstyle.studio.mine import Shelf
-from hfstyle.studio.painter import EXAMPLES, Painter
+from hfstyle.studio.painter import EXAMPLES, MAX_NAME, Painter
 from hfstyle.studio.text import StudioError, both, label, style_title
 from hfstyle.studio.tradition import tell_of, tradition_panel
 
 DEFAULT_STYLE = "ukiyoe"
 MAX_CARD = 20_000
 """Characters of a card that are shown."""
-MAX_NAME = 200
-"""Characters of the name of a model on the Hub, and perhaps its style."""
-LOADING = {"api_visibility": "private", "concurrency_id": "looking"}
+LOADING = {"api_visibility": "private", "concurrency_id": "loading"}
 
 
 # The address follows what is chosen, so that it can be sent to somebody.
@@ -44,7 +43,10 @@ _FOLLOW = """
 (style, strength, keep, photo) => {
     const url = new URL(location), asked = url.searchParams;
     const example = /\\/examples\\/([\\w-]+)\\.jpg$/.exec(photo?.path ?? "")?.[1];
-    const wanted = {style, photo: example, strength: strength === 100 ? "" : strength, colors: keep ? "photo" : ""};
+    // Until it is loaded, the model of the Hub that a link asks for stays in it.
+    const linked = document.querySelector("#hub-linked")?.checkVisibility() && style === %s && asked.get("style");
+    const share = strength === 100 ? "" : strength;
+    const wanted = {style: linked || style, photo: example, strength: share, colors: keep ? "photo" : ""};
     for (const [name, value] of Object.entries(wanted)) {
         value || value === 0 ? asked.set(name, value) : asked.delete(name);
     }
@@ -226,7 +228,13 @@ def build(painter: Painter, shelf: Shelf, owner: bool = False) -> None:
     )
     choice = [style, strength, keep_color, photo]
     gr.context.Context.root_block.load(reopen, None, [*choice, hub, model, linked], **AT_ONCE)
-    gr.on([one.change for one in choice], None, choice, js=_FOLLOW, api_visibility="private")
+    gr.on(
+        [one.change for one in choice],
+        None,
+        choice,
+        js=_FOLLOW % json.dumps(default_style()),
+        api_visibility="private",
+    )
     work = [
         paint_after(paint.click),
         paint_after(strip.click(show_example, None, outputs, **AT_ONCE).then),
@@ -260,7 +268,9 @@ def card_text(card: str) -> str:
     without_tags = re.sub(r"<!--.*?-->|</?[a-zA-Z][^>]*>", "", card[:MAX_CARD], flags=re.DOTALL)
     without_pictures = re.sub(r"!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])?", "", without_tags)
     # Taking one out may have made another of what stood around it: without its mark none is a picture.
-    return re.sub(r"!+\[", "[", without_pictures).replace("<", "&lt;")
+    without_pictures = re.sub(r"!+\[", "[", without_pictures).replace("<", "&lt;")
+    # Gradio draws diagrams of blocks of code in the language mermaid, which may have pictures too.
+    return re.sub(r"(?m)^([\s>*+\-\d.)]*)(`{3,}|~{3,})[^\n]*$", r"\1\2", without_pictures)
 
 
 def default_style() -> str | None:

@@ -352,6 +352,10 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "en": "What lies on the Hub is written owner/name, not {name}.",
         "zh-CN": "Hub 上的名称应写作「所有者/名称」，而不是 {name}。",
     },
+    "error.too_large": {
+        "en": "This model is larger than the studio loads; use it with hfstyle stylize.",
+        "zh-CN": "这个模型太大，本应用不载入；请用 hfstyle stylize 命令。",
+    },
     "error.public": {
         "en": "{name} is public; choose a data set that only you can see.",
         "zh-CN": "{name} 是公开的，请选择只有您能看到的数据集。",

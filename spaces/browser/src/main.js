@@ -197,12 +197,12 @@ let streaming = null, starts = 0;
 
 async function startLive() {
   stopLive();
-  another();
   const start = starts, video = $("video"), times = [];
   try {
     const camera = await navigator.mediaDevices.getUserMedia({video: {width: {ideal: 640}}});
     // It was stopped, started once more or left for a photo while the browser asked its user.
     if (start !== starts) return camera.getTracks().forEach(track => track.stop());
+    another();
     streaming = video.srcObject = camera;
     await video.play();
   } catch {
@@ -248,6 +248,8 @@ function stopLive() {
 
 /** One picture of the camera, at its full size. */
 async function take() {
+  stopLive();
+  const start = starts;
   let stream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: "environment", width: {ideal: 1920}}});
@@ -255,12 +257,13 @@ async function take() {
     video.srcObject = stream;
     await video.play();
     await new Promise(done => setTimeout(done, 400)); // until it has found its light
+    if (start !== starts) return; // another photo came meanwhile
     const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
     canvas.getContext("2d").drawImage(video, 0, 0);
     const blob = await canvas.convertToBlob({type: "image/png"});
     await open(new File([blob], "photo.png", {type: "image/png"}));
   } catch {
-    tell("no_camera");
+    if (start === starts) tell("no_camera");
   } finally {
     stream?.getTracks().forEach(track => track.stop());
   }

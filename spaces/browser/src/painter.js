@@ -11,12 +11,14 @@ async function use(name) {
   [ort, provider] = [runtime, name];
 }
 
+const failed = error => { reason = String(error.message ?? error).slice(0, 300); };
+
 /** Paint on the graphics card, where there is one. What that takes is twice as large as all the rest, so it is fetched
  * when there is a first painting to look at, and not where data is dear. */
 async function useCard() {
   if (navigator.connection?.saveData || !await navigator.gpu?.requestAdapter().catch(() => null)) return;
   await fetch(new URL("ort/ort-wasm-simd-threaded.asyncify.wasm", base)).then(answer => answer.arrayBuffer());
-  turn = turn.then(() => use("webgpu"));
+  turn = turn.then(() => use("webgpu")).catch(failed);
 }
 
 async function session(model) {
@@ -86,12 +88,12 @@ addEventListener("message", ({data}) => {
         out = data.pixels && await paint(data);
       } catch (error) {
         if (provider !== "webgpu") throw error;
-        reason = String(error.message ?? error).slice(0, 300);
+        failed(error);
         await use("wasm"); // a graphics driver that cannot do it: the processor can
         out = data.pixels && await paint(data);
       }
       postMessage({id: data.id, out, provider, reason}, out ? [out.buffer] : []);
-      if (out) card ??= useCard().catch(error => { reason = String(error.message ?? error).slice(0, 300); });
+      if (out) card ??= useCard().catch(failed);
     } catch (error) {
       sessions.delete(data.model.file);
       postMessage({id: data.id, error: String(error.message ?? error).slice(0, 200)});
