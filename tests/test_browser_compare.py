@@ -2,7 +2,7 @@
 
 import csv
 import shutil
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 import torch
@@ -46,7 +46,9 @@ def test_pairs_are_judged_and_ranked(open_page, tmp_path):
     markup = page.locator("#ballot").inner_html()
     assert not any(word in markup for word in ("monet", "vangogh", "bank")), "nothing gives away who painted"
     assert page.locator("#ballot fieldset").nth(1).get_by_role("button", name="A").is_disabled(), "one after the other"
-    page.keyboard.press("ArrowLeft")
+    page.keyboard.down("ArrowLeft")
+    page.keyboard.down("ArrowLeft")  # held, a key comes again and again
+    page.keyboard.up("ArrowLeft")
     page.keyboard.press("ArrowDown")
     second = ballot(page, first)
     page.get_by_text("Thank you: 1 answered.").wait_for()
@@ -108,6 +110,7 @@ def test_a_link_to_a_model_of_the_hub_waits_for_the_visitor(open_page, studio, h
     page.get_by_text("The link that you followed asks for this model").wait_for()
     assert page.locator("#strength input[type=number]").input_value() == "60"
     page.wait_for_timeout(SECONDS)
+    assert "style=alice/tiny" in unquote(page.url) and "strength=60" in page.url, "it can be loaded anew, and sent on"
     assert len(hub.log) == asked, "a link alone makes the studio call nobody"
     page.get_by_role("button", name="Load it").click()
     page.get_by_role("radio", name="alice/tiny").wait_for()
@@ -123,6 +126,16 @@ license: mit
 It paints <script>alert(1)</script> nothing. ![spy](http://127.0.0.2/spy.png) <img src="http://127.0.0.2/spy.png">
 
 !![x](y)[spy](http://127.0.0.2/spy.png) ![![a](b)](http://127.0.0.2/spy.png)
+
+> - ```mermaid
+>   flowchart TD
+>   A@{ img: "http://127.0.0.2/spy.png", label: "spy" }
+>   ```
+
+~~~~ Mermaid
+flowchart TD
+A@{ img: "http://127.0.0.2/spy.png", label: "spy" }
+~~~~
 """
 
 

@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import re
+import shutil
 import socket
 import string
 import struct
@@ -22,9 +23,10 @@ import httpx
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import constants
 from PIL import Image
 
-from hfstyle import AutoModel
+from hfstyle import AutoModel, CycleGANGenerator
 from hfstyle.auto import bundled_model
 from hfstyle.errors import DataError, HfstyleError, HubError, ImageError
 from hfstyle.evaluation.culture import Step
@@ -37,7 +39,7 @@ from gradio_client.exceptions import AppError
 from hfstyle.studio import measure, overview, storage, text, tradition
 from hfstyle.studio.app import MAX_UPLOAD_BYTES, build_app
 from hfstyle.studio.components import wall_value
-from hfstyle.studio.painter import EXAMPLES, Painter, Stopped, check_repo_id
+from hfstyle.studio.painter import EXAMPLES, Painter, Stopped, _fetch, check_repo_id
 from hfstyle.studio.stylise import default_style
 from hfstyle.traditions import tradition as described
 
@@ -184,6 +186,23 @@ def test_errors_in_chinese_name_their_cause(wrong, words):
     with pytest.raises(HfstyleError) as caught:
         wrong()
     assert words in text.error_html(caught.value)
+
+
+def test_a_model_that_is_too_large_is_not_downloaded(hub, monkeypatch):
+    CycleGANGenerator(ngf=4, n_blocks=1).push_to_hub("alice/tiny", token="hf_alice")
+    _fetch("alice/tiny", False)
+    shutil.rmtree(constants.HF_HUB_CACHE)
+    monkeypatch.setattr("hfstyle.studio.painter.MAX_GUEST_BYTES", 1000)
+    with pytest.raises(text.StudioError, match="larger than the studio loads"):
+        _fetch("alice/tiny", False)
+    assert not list(Path(constants.HF_HUB_CACHE).rglob("*.safetensors"))
+
+
+def test_a_model_that_was_here_is_loaded_again_without_the_hub(hub):
+    CycleGANGenerator(ngf=4, n_blocks=1).push_to_hub("alice/tiny", token="hf_alice")
+    _fetch("alice/tiny", False)
+    hub.clear()
+    assert isinstance(_fetch("alice/tiny", False, again=True), CycleGANGenerator)
 
 
 # All styles at once

@@ -5,6 +5,8 @@ import base64
 import csv
 import io
 import json
+import socket
+import time
 from pathlib import Path
 
 import httpx
@@ -210,6 +212,22 @@ def test_a_model_of_the_hub_is_loaded_and_paints(client, hub, tmp_path):
         client.predict("", "", "alice/tiny", api_name="/pair")
 
 
+def test_a_model_of_the_hub_reads_nothing_of_this_machine(client, bank, hub, tmp_path, monkeypatch):
+    bank.push_to_hub("alice/bank", token="hf_alice")
+    own = AutoModel.from_pretrained("bank")
+    own.add_style("secret", own.numbers_of("monet"))
+    own.save_style("secret", tmp_path / "secret.safetensors")
+    for name in (f"alice/bank:{tmp_path}/secret.safetensors", f"alice/bank:{tmp_path}/secret.safetensors=.5,monet=.5"):
+        with pytest.raises(AppError, match="no style"):
+            client.predict(name, api_name="/load_model")
+    client.predict("alice/bank:monet=.5,ukiyoe=.5", api_name="/load_model")
+    photo = small_photo(tmp_path / "photo.png")
+    painting = client.predict(handle_file(photo), "alice/bank:monet=.5,ukiyoe=.5", api_name="/live")
+    assert Image.open(painting).size == (96, 64)
+    with pytest.raises(AppError, match="'vangogh' is not loaded"):
+        client.predict("monet", "", "vangogh", api_name="/pair")
+
+
 def test_a_frame_is_painted_small(client, bank, tmp_path):
     photo = small_photo(tmp_path / "photo.png", size=(640, 400))
     painting = Image.open(client.predict(handle_file(photo), "bank:monet", 1.0, api_name="/live"))
@@ -259,6 +277,20 @@ def test_a_frame_of_the_camera_comes_back_painted(studio, bank, tmp_path):
     expected = np.asarray(bank.stylize(frame, "monet", strength=0.5), float)
     assert painting.shape == expected.shape and np.abs(painting - expected).mean() < 6
     assert not list(studio.temporary.rglob("*frame*")), "frames stay in memory"
+
+
+def test_slow_frames_hold_nobody_up(studio, tmp_path):
+    address = studio.url.split("/")[2].split(":")
+    slow = [socket.create_connection((address[0], int(address[1]))) for _ in range(3)]
+    try:
+        for one in slow:
+            one.sendall(b"POST /gradio_api/live HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\nx")
+        time.sleep(0.5)
+        frame = small_photo(tmp_path / "frame.jpg")
+        assert live(studio, frame.read_bytes(), style="bank:monet").status_code == 200
+    finally:
+        for one in slow:
+            one.close()
 
 
 def test_a_large_frame_is_painted_small(studio, tmp_path):

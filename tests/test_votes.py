@@ -6,9 +6,11 @@ import math
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
+from huggingface_hub import HfApi
 
 from hfstyle.cli import main
 from hfstyle.errors import DataError, HubError
@@ -23,6 +25,7 @@ from hfstyle.evaluation.votes import (
     summary,
     to_csv,
 )
+from hfstyle.studio.compare import open_votes
 
 ALICE = "hf_alice"
 
@@ -107,6 +110,42 @@ def test_what_a_kill_left_behind_goes_to_the_data_set_later(tmp_path, hub):
     killed._scheduler.stop()  # the process is gone before a commit
     VoteStore(tmp_path, "alice/votes", ALICE).close()
     assert [one.voter for one in VoteStore(tmp_path / "new", "alice/votes", ALICE).votes()] == ["a"]
+
+
+def test_what_was_said_before_and_elsewhere_goes_to_the_data_set_once(tmp_path, hub):
+    hub.add_user(ALICE, "alice")
+    store = VoteStore(tmp_path / "one")
+    store.add(vote())
+    store.follow("alice/votes", ALICE)
+    store.add(vote("b"))
+    store.close()
+    # The same machine again, and a file that a full disk cut off.
+    again = VoteStore(tmp_path / "one", "alice/votes", ALICE)
+    again._shared.write_text('{"id": "cut o', "utf-8")
+    again.close()
+    two = VoteStore(tmp_path / "two", "alice/votes", ALICE)
+    assert [one.voter for one in two.votes()] == ["a", "b"]
+    two.close()
+
+
+def test_a_data_set_that_everybody_can_see_takes_no_votes(tmp_path, hub):
+    hub.add_user(ALICE, "alice")
+    HfApi(token=ALICE).create_repo("alice/votes", repo_type="dataset", private=False)
+    with pytest.raises(DataError, match="is public"):
+        VoteStore(tmp_path, "alice/votes", ALICE)
+
+
+def test_a_studio_starts_where_its_hub_refuses(tmp_path, hub, monkeypatch, caplog):
+    monkeypatch.setenv("HFSTYLE_HOME", str(tmp_path))
+    monkeypatch.setenv("HFSTYLE_VOTES", "alice/votes")
+    monkeypatch.setenv("HF_TOKEN", "hf_nobody")
+    store = open_votes()
+    assert store.add(vote())
+    end = time.monotonic() + 20
+    while not caplog.records and time.monotonic() < end:
+        time.sleep(0.05)
+    assert "votes are kept on this machine only" in caplog.text
+    assert store.count() == store.count("a") == 1 and store.count("b") == 0
 
 
 def test_a_hub_that_refuses_is_one_sentence(tmp_path, hub):
