@@ -54,7 +54,7 @@ def open_page(browser, studio) -> Iterator[OpenPage]:
     """Opens the studio in a fresh browser; afterwards, whatever went wrong unseen fails the test."""
     contexts, hosts, complaints = [], set(), []
 
-    def open_page(**options) -> sync_api.Page:
+    def open_page(link: str = "", **options) -> sync_api.Page:
         options = {"viewport": {"width": 1280, "height": 860}, "locale": "en-US", **options}
         context = browser.new_context(accept_downloads=True, **options)
         contexts.append(context)
@@ -64,7 +64,7 @@ def open_page(browser, studio) -> Iterator[OpenPage]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
         page.on("response", lambda answer: complaints.append(answer.url) if answer.status >= 400 else None)
-        page.goto(studio.url)
+        page.goto(studio.url + link)
         page.locator("#paint").wait_for()
         page.locator(".languages [aria-pressed=true]").wait_for()
         return page

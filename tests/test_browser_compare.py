@@ -18,13 +18,6 @@ __all__ = ["open_page", "studio"]  # fixtures
 pytestmark = pytest.mark.browser
 
 
-def go(page: sync_api.Page, address: str) -> None:
-    """To another address of the studio, loaded anew."""
-    page.goto("about:blank")
-    page.goto(address)
-    page.locator(".languages [aria-pressed=true]").wait_for()
-
-
 def ballot(page: sync_api.Page, before: str = "") -> str:
     """Wait for the next pair; returns what tells it from others."""
     page.wait_for_function(
@@ -69,9 +62,8 @@ def test_pairs_are_judged_and_ranked(open_page, tmp_path):
     assert votes[0]["voter"] == votes[1]["voter"] and votes[0]["photo"] != votes[1]["photo"]
 
 
-def test_a_link_reopens_a_choice(open_page, studio, tmp_path):
-    page = open_page()
-    go(page, f"{studio.url}?style=bank:monet&strength=60&colors=photo&photo=seeding&nonsense=1")
+def test_a_link_reopens_a_choice(open_page, tmp_path):
+    page = open_page("?style=bank:monet&strength=60&colors=photo&photo=seeding&nonsense=1")
     page.locator("#photo img").wait_for()
     assert page.get_by_role("radio", name="Monet II", exact=True).is_checked()
     assert page.locator("#strength input[type=number]").input_value() == "60"
@@ -93,20 +85,18 @@ def test_a_link_reopens_a_choice(open_page, studio, tmp_path):
     assert page.evaluate("window.same") and "kuindzhi" in page.url, "another page of the same visit"
 
 
-def test_a_link_to_nonsense_is_the_page_as_ever(open_page, studio):
-    page = open_page()
-    go(page, f"{studio.url}?style=<img>&strength=1e9&photo=../../etc/passwd")
+def test_a_link_to_nonsense_is_the_page_as_ever(open_page):
+    page = open_page("?style=<img>&strength=1e9&photo=../../etc/passwd")
     page.locator("#paint").wait_for()
     assert page.locator("#strength input[type=number]").input_value() == "100"
     assert page.locator("#photo img").count() == 0
 
 
-def test_a_link_to_a_model_of_the_hub_waits_for_the_visitor(open_page, studio, hub):
+def test_a_link_to_a_model_of_the_hub_waits_for_the_visitor(open_page, hub):
     torch.manual_seed(1)
     CycleGANGenerator(ngf=4, n_blocks=1).push_to_hub("alice/tiny", token="hf_alice")
     asked = len(hub.log)
-    page = open_page()
-    go(page, f"{studio.url}?style=alice/tiny&strength=60")
+    page = open_page("?style=alice/tiny&strength=60")
     page.get_by_text("The link that you followed asks for this model").wait_for()
     assert page.locator("#strength input[type=number]").input_value() == "60"
     page.wait_for_timeout(SECONDS)
@@ -252,9 +242,9 @@ def test_a_style_is_measured(open_page, tmp_path):
     page.set_input_files("#measure-paintings input[type=file]", paintings)
     page.wait_for_function("document.querySelectorAll('#measure-paintings tr').length >= 10")
     page.get_by_role("button", name="Measure", exact=True).click()
-    page.get_by_text("of 12 photos painted").locator("visible=true").wait_for()
     page.locator("#measure-stop").click()
     page.get_by_role("button", name="Measure", exact=True).click()
+    page.get_by_text("of 12 photos painted").locator("visible=true").wait_for()
     report = page.frame_locator("#measure-report iframe")
     report.get_by_role("heading", level=1).wait_for(timeout=2 * PATIENCE)
     assert report.locator(".sheet figure").count() == 12

@@ -413,6 +413,25 @@ def scroll_to(elem_id: str) -> str:
     return f"() => document.querySelector('#{elem_id}')?.scrollIntoView({{block: 'nearest', behavior: 'smooth'}})"
 
 
+def busy_scripts(what: str) -> tuple[str, str]:
+    """JavaScript for two outputs, a button that begins something long and one that stops it: shows the second in place
+    of the first, and the first again.
+
+    In the browser, since answers of the server may overtake each other. What begins waits until the same has ended,
+    since Gradio 6.31 passes over a call of what still runs. To stop it is to cancel it, which counts as a failure.
+
+    Args:
+        what: Tells it from others on the page.
+    """
+    say = f"""
+        const shown = one => ({{__type__: "update", visible: one || "hidden"}});
+        const page = document.documentElement.dataset;
+        const say = busy => {{ page.{what} = busy ? "yes" : ""; return [shown(!busy), shown(busy)]; }};
+    """
+    wait = f"while (page.{what}) await new Promise(done => setTimeout(done, 20));"
+    return f"async () => {{ {say} {wait} return say(true); }}", f"() => {{ {say} return say(false); }}"
+
+
 def look_at_uploads(photo: PhotoInput, painter: Painter) -> None:
     """Say at once of a file that it is no photo, and show a copy of what browsers cannot show."""
 

@@ -17,7 +17,17 @@ import gradio as gr
 from hfstyle.assets import bundled_styles
 from hfstyle.errors import DataError
 from hfstyle.studio.compare import PHOTOS
-from hfstyle.studio.components import AT_ONCE, BARE, HIDDEN, STEP, PicturesInput, hub_token, progress_line, refusal
+from hfstyle.studio.components import (
+    AT_ONCE,
+    BARE,
+    HIDDEN,
+    STEP,
+    PicturesInput,
+    busy_scripts,
+    hub_token,
+    progress_line,
+    refusal,
+)
 from hfstyle.studio.painter import Painter, Stopped
 from hfstyle.studio.stylise import default_style
 from hfstyle.studio.text import LANGUAGES, StudioError, both, label, style_names, style_title
@@ -219,20 +229,17 @@ def build(painter: Painter, owner: bool = False) -> Measurer:
             download: gr.update(value=str(found.report), visible=True),
         }
 
-    def busy() -> tuple[Any, Any]:
-        return gr.update(visible=HIDDEN), gr.update(visible=True)
-
-    def idle() -> tuple[Any, Any, str]:
-        return gr.update(visible=True), gr.update(visible=HIDDEN), ""
-
-    begun = begin.click(busy, None, [begin, stop], **AT_ONCE)
+    begins, ends = busy_scripts("measuring")
+    begin.click(lambda: progress_line(both("waiting"), 0, 1), None, status, **AT_ONCE)
+    begun = begin.click(None, None, [begin, stop], js=begins, api_visibility="private")
     work = begun.then(
         run, [style, model, photos, paintings, spoken], [status, report, download], js=_SPOKEN,
         show_progress="hidden", api_visibility="private", **MEASURING,
     )  # fmt: skip
-    work.failure(idle, None, [begin, stop, status], **AT_ONCE)
-    work.success(idle, None, [begin, stop, status], **AT_ONCE)
-    stop.click(idle, None, [begin, stop, status], cancels=work, **AT_ONCE)
+    for ended in (work.failure, work.success):
+        ended(None, None, [begin, stop], js=ends, api_visibility="private")
+        ended(lambda: "", None, status, **AT_ONCE)
+    stop.click(None, cancels=work)
     return measurer
 
 

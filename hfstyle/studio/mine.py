@@ -240,8 +240,9 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
             raise refusal(error, file) from error
         yield dict(zip(shown, finished(workshop.desk(session)), strict=True))
 
-    def begin() -> tuple[Any, Any]:
-        return gr.update(visible=HIDDEN), gr.update(visible=True, interactive=True)
+    def begin() -> tuple[Any, Any, str]:
+        waiting = progress_line(both("waiting"), 0, 1)
+        return gr.update(visible=HIDDEN), gr.update(visible=True, interactive=True), waiting
 
     def idle(request: gr.Request) -> list[Any]:
         return finished(workshop.desk(request.session_hash))
@@ -346,7 +347,7 @@ def build(painter: Painter, owner: bool = False) -> Shelf:
     brought = files.upload(bring, files, None, **READ)
     removed = shelf.click(remove, None, None, **AT_ONCE)
     remember.input(keep_in_browser, remember, remembered, **AT_ONCE)
-    begun = learn.click(begin, None, [learn, stop], **AT_ONCE)
+    begun = learn.click(begin, None, [learn, stop, status], **AT_ONCE)
     work = begun.then(run, photo, shown, show_progress="hidden", api_visibility="private", **LEARN)
     work.failure(idle, None, shown, **AT_ONCE)
     work.success(keep_in_browser, remember, remembered, **AT_ONCE).then(

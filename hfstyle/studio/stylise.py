@@ -16,6 +16,7 @@ from hfstyle.studio.components import (
     HIDDEN,
     QUEUE,
     READING,
+    busy_scripts,
     comparison,
     comparison_value,
     example_strip,
@@ -53,24 +54,6 @@ _FOLLOW = """
     history.replaceState(null, "", url);
 }
 """
-
-# Stop stands in place of Paint for as long as it takes. The browser sees to that, since answers of the server may
-# overtake each other. What is painted is cancelled when another photo is chosen; what follows waits for that, since
-# Gradio passes over a call of what still runs.
-_BUTTONS = """
-const buttons = busy => {
-    document.documentElement.dataset.painting = busy ? "yes" : "";
-    return [{__type__: "update", visible: busy ? "hidden" : true}, {__type__: "update", visible: busy || "hidden"}];
-};
-"""
-_BEGIN = f"""
-async () => {{
-    {_BUTTONS}
-    while (document.documentElement.dataset.painting) await new Promise(done => setTimeout(done, 20));
-    return buttons(true);
-}}
-"""
-_END = f"() => {{ {_BUTTONS} return buttons(false); }}"
 
 
 def build(painter: Painter, shelf: Shelf, owner: bool = False) -> None:
@@ -206,13 +189,15 @@ def build(painter: Painter, shelf: Shelf, owner: bool = False) -> None:
     def show_example(event: gr.EventData) -> dict[Any, Any]:
         return show_photo(examples[event.index][0])
 
+    begins, ends = busy_scripts("painting")
+
     def paint_after(trigger: Callable[..., Any]) -> Any:
         """Returns what is to be cancelled to stop it."""
-        begun = trigger(None, None, [paint, stop], js=_BEGIN, api_visibility="private")
+        begun = trigger(None, None, [paint, stop], js=begins, api_visibility="private")
         work = begun.then(run, inputs, outputs, show_progress_on=[photo, result], api_visibility="private", **QUEUE)
         # `then` is meant for both, but Gradio 6.31 passes it over after an error; cancelling is a failure.
-        work.failure(None, None, [paint, stop], js=_END, api_visibility="private")
-        done = work.success(None, None, [paint, stop], js=_END, api_visibility="private")
+        work.failure(None, None, [paint, stop], js=ends, api_visibility="private")
+        done = work.success(None, None, [paint, stop], js=ends, api_visibility="private")
         done.then(None, js=scroll_to("comparison"), api_visibility="private")
         telling.append(done.then(tell, painted, told, **READING))
         return work

@@ -67,6 +67,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "strength": {"en": "Strength (%)", "zh-CN": "强度（%）"},
     "keep_color": {"en": "Keep my photo’s colours", "zh-CN": "保留照片的颜色"},
     "paint": {"en": "Paint", "zh-CN": "开始作画"},
+    "waiting": {"en": "Waiting for a turn …", "zh-CN": "正在排队……"},
     "stop": {"en": "Stop", "zh-CN": "停止"},
     # All styles at once
     "all_progress": {"en": "{done} of {total} painted", "zh-CN": "已画好 {done} 幅，共 {total} 幅"},
