@@ -132,8 +132,8 @@ class Pair:
 class Booth:
     """Where pairs are shown and votes are given. Who paints what stays here until it is answered.
 
-    A voter is a number that is drawn here and kept in the voter's browser, never a name: whoever brings another one
-    is given a new one.
+    A voter is a number that is drawn here and kept in the voter's browser, never a name: whoever brings anything else
+    is given one.
 
     Args:
         workshop: Has the visitor's own style, which can be compared too.
