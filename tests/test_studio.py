@@ -55,6 +55,7 @@ class Studio:
     url: str
     log: Path
     temporary: Path
+    process: subprocess.Popen
 
     def post(self, path: str, **request) -> httpx.Response:
         return httpx.post(f"{self.url}gradio_api/{path}", timeout=60, **request)
@@ -83,7 +84,7 @@ def running_studio(folder: Path, root: Path = ROOT, **variables: str) -> Iterato
                 break
             assert process.poll() is None and time.monotonic() < end, log.read_text()
             time.sleep(0.1)
-        yield Studio(url, log, folder)
+        yield Studio(url, log, folder, process)
     finally:
         process.terminate()
         process.wait(60)
