@@ -396,8 +396,14 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "en": "This photo needs more memory than the machine has; try a smaller one.",
         "zh-CN": "这张照片需要的内存超过了这台机器的容量，请换一张小一些的照片。",
     },
-    # Gradio's own: the first is missing in its catalogue, the others are said in English only.
+    # Gradio's own: the first four are missing in its catalogue, the others are said in English only.
     "common.upload": {"en": "Upload", "zh-CN": "上传"},
+    "common.complete": {"en": "Complete", "zh-CN": "完成"},
+    "common.progress": {"en": "Progress", "zh-CN": "进度"},
+    "status.queue_position": {
+        "en": "In queue: {position} of {size}",
+        "zh-CN": "排队中：第 {position} 位，共 {size} 位",
+    },
     "gradio.upload": {"en": "Click to upload or drop files", "zh-CN": "点击或拖入文件以上传"},
     "gradio.remove": {"en": "Remove this file", "zh-CN": "移除此文件"},
     "gradio.footer": {"en": "Gradio footer navigation", "zh-CN": "页脚导航"},
