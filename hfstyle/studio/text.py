@@ -402,7 +402,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "common.progress": {"en": "Progress", "zh-CN": "进度"},
     "status.queue_position": {
         "en": "In queue: {position} of {size}",
-        "zh-CN": "排队中：第 {position} 位，共 {size} 位",
+        "zh-CN": "排队位置：{position} / {size}",
     },
     "gradio.upload": {"en": "Click to upload or drop files", "zh-CN": "点击或拖入文件以上传"},
     "gradio.remove": {"en": "Remove this file", "zh-CN": "移除此文件"},
