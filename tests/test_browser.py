@@ -49,6 +49,20 @@ def model():
     return AutoModel.from_pretrained(default_style())
 
 
+LATE_CAMERA = """() => {
+    const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    const gate = new Promise(open => { window.allow = open; });
+    window.cameras = [];
+    navigator.mediaDevices.getUserMedia = async wanted => {
+        await gate;
+        const camera = await real(wanted);
+        window.cameras.push(camera);
+        return camera;
+    };
+}"""
+"""The browser asks its user, who says yes when `allow()` is called."""
+
+
 @pytest.fixture
 def open_page(browser, studio) -> Iterator[OpenPage]:
     """Opens the studio in a fresh browser; afterwards, whatever went wrong unseen fails the test."""

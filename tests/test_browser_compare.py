@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 import torch
 from playwright import sync_api
-from test_browser import PATIENCE, SECONDS, choose, complaint, download, look, open_page, paint, studio
+from test_browser import LATE_CAMERA, PATIENCE, SECONDS, choose, complaint, download, look, open_page, paint, studio
 from test_studio import same_pixels, small_photo
 
 from hfstyle import AutoModel, CycleGANGenerator
@@ -185,19 +185,7 @@ def test_the_camera_is_painted_live(open_page):
 def test_a_camera_that_is_allowed_too_late_stays_off(open_page):
     """While the browser asks, the visitor starts once more, and goes to another page."""
     page = open_page()
-    page.evaluate(
-        """() => {
-            const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-            const gate = new Promise(open => { window.allow = open; });
-            window.cameras = [];
-            navigator.mediaDevices.getUserMedia = async wanted => {
-                await gate;
-                const camera = await real(wanted);
-                window.cameras.push(camera);
-                return camera;
-            };
-        }"""
-    )
+    page.evaluate(LATE_CAMERA)
     page.get_by_role("link", name="Live").click()
     page.get_by_role("button", name="Start the camera").click()
     page.get_by_role("button", name="Start the camera").click()

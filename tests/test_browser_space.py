@@ -20,7 +20,7 @@ from PIL import Image
 from playwright import sync_api
 from starlette.applications import Starlette
 from starlette.staticfiles import StaticFiles
-from test_browser import PATIENCE, SECONDS, look
+from test_browser import LATE_CAMERA, PATIENCE, SECONDS, look
 from test_browser_pages import SCREENS, faults, foreign, seen
 from test_studio import small_photo
 
@@ -208,19 +208,7 @@ def test_the_camera_is_painted_live(open_site):
 def test_a_camera_that_is_allowed_too_late_stays_off(open_site):
     """While the browser asks, the visitor starts once more, then chooses a photo."""
     page = open_site()
-    page.evaluate(
-        """() => {
-            const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-            const gate = new Promise(open => { window.allow = open; });
-            window.cameras = [];
-            navigator.mediaDevices.getUserMedia = async wanted => {
-                await gate;
-                const camera = await real(wanted);
-                window.cameras.push(camera);
-                return camera;
-            };
-        }"""
-    )
+    page.evaluate(LATE_CAMERA)
     page.get_by_role("button", name="Live camera").click()
     page.get_by_role("button", name="Live camera").click()
     paint(page)

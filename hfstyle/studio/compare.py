@@ -34,7 +34,7 @@ from hfstyle.evaluation.votes import (
     to_csv,
 )
 from hfstyle.studio.components import AT_ONCE, BARE, HIDDEN, STEP, hub_token, refusal
-from hfstyle.studio.painter import EXAMPLES, Painter
+from hfstyle.studio.painter import EXAMPLES, MAX_NAME, Painter
 from hfstyle.studio.text import StudioError, both, in_both, label, style_words
 from hfstyle.studio.tradition import tradition_of
 from hfstyle.studio.workshop import Workshop
@@ -252,7 +252,7 @@ def build(painter: Painter, workshop: Workshop, votes: VoteStore, owner: bool = 
                     [(_title(name), name) for name in judged], label=label("compare.as"), elem_id="compare-as"
                 )
                 model = gr.Textbox(
-                    label=label("hub.model"), placeholder="owner/name", max_length=200, elem_id="compare-model"
+                    label=label("hub.model"), placeholder="owner/name", max_length=MAX_NAME, elem_id="compare-model"
                 )
             with gr.Row():
                 invite = gr.Button(label("compare.add"), size="md", elem_id="compare-add")

@@ -28,7 +28,7 @@ from hfstyle.studio.components import (
     progress_line,
     refusal,
 )
-from hfstyle.studio.painter import Painter, Stopped
+from hfstyle.studio.painter import MAX_NAME, Painter, Stopped
 from hfstyle.studio.stylise import default_style
 from hfstyle.studio.text import LANGUAGES, StudioError, both, label, style_names, style_title
 
@@ -177,7 +177,10 @@ def build(painter: Painter, owner: bool = False) -> Measurer:
                     label=label("style"), elem_id="measure-style",
                 )  # fmt: skip
                 model = gr.Textbox(
-                    label=label("measure.model"), placeholder="owner/name", max_length=200, elem_id="measure-model"
+                    label=label("measure.model"),
+                    placeholder="owner/name",
+                    max_length=MAX_NAME,
+                    elem_id="measure-model",
                 )
                 paintings = PicturesInput(
                     file_count="multiple", label=label("measure.paintings"), height=140, elem_id="measure-paintings"

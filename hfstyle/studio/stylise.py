@@ -255,7 +255,7 @@ def card_text(card: str) -> str:
     # Taking one out may have made another of what stood around it: without its mark none is a picture.
     without_pictures = re.sub(r"!+\[", "[", without_pictures).replace("<", "&lt;")
     # Gradio draws diagrams of blocks of code in the language mermaid, which may have pictures too.
-    return re.sub(r"(?m)^([\s>*+\-\d.)]*)(`{3,}|~{3,})[^\n]*$", r"\1\2", without_pictures)
+    return re.sub(r"(?m)^([ \t>*+\-\d.)]*)(`{3,}|~{3,})[^\n]*$", r"\1\2", without_pictures)
 
 
 def default_style() -> str | None:
