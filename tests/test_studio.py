@@ -75,7 +75,9 @@ def running_studio(folder: Path, root: Path = ROOT, **variables: str) -> Iterato
     url = f"http://127.0.0.1:{port}/"
     with open(log, "wb") as output:
         command = [sys.executable, "app.py"]
-        environment = {**os.environ, "TMPDIR": str(folder), "GRADIO_SERVER_PORT": str(port), **variables}
+        home = folder.with_name(f"{folder.name}-home")  # one each: no test finds another's votes or styles
+        own = {"TMPDIR": str(folder), "HFSTYLE_HOME": str(home), "GRADIO_SERVER_PORT": str(port)}
+        environment = {**os.environ, **own, **variables}
         process = subprocess.Popen(command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         end = time.monotonic() + 90
