@@ -40,7 +40,7 @@ from hfstyle.machine import describe
 
 ROOT = Path(__file__).parent.parent
 SIDE = 512
-STYLES = ("impressionism", "kuindzhi", "pirosmani")
+STYLES = ("impressionism", "pointillism", "pirosmani")
 READABLE, SENTENCE = "a painting", "a sentence"
 
 

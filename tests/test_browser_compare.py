@@ -75,10 +75,10 @@ def test_a_link_reopens_a_choice(open_page, tmp_path):
     same_pixels(tmp_path / "painting.png", expected)
     # And the address follows.
     page.locator("#keep-color input").uncheck()
-    page.get_by_role("radio", name="Kuindzhi").check()
+    page.get_by_role("radio", name="Kuindzhi II").check()
     page.wait_for_function("location.search.includes('kuindzhi') && !location.search.includes('colors')")
     asked = parse_qs(urlsplit(page.url).query)
-    assert asked["style"] == ["kuindzhi"] and asked["strength"] == ["60"] and asked["photo"] == ["seeding"]
+    assert asked["style"] == ["bank:kuindzhi"] and asked["strength"] == ["60"] and asked["photo"] == ["seeding"]
     page.evaluate("window.same = true")
     page.get_by_role("link", name="Imagine").click()
     page.locator("#draw").wait_for()
@@ -168,11 +168,11 @@ def test_the_camera_is_painted_live(open_page):
     page.get_by_text("pictures a second").locator("visible=true").wait_for()
     look(page, "live", full=True)
     print("frames a second in Chromium:", canvas.get_attribute("data-pace"))
-    page.get_by_role("radio", name="Kuindzhi").locator("visible=true").check()
-    page.wait_for_function("document.querySelector('#live-stage .live').dataset.style === 'kuindzhi'")
+    page.get_by_role("radio", name="Kuindzhi II").locator("visible=true").check()
+    page.wait_for_function("document.querySelector('#live-stage .live').dataset.style === 'bank:kuindzhi'")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Keep this picture").click()
-    assert waiting.value.suggested_filename == "kuindzhi.png"
+    assert waiting.value.suggested_filename == "bank-kuindzhi.png"
     page.get_by_role("link", name="Imagine").click()  # the camera is off as soon as another page is looked at
     page.wait_for_timeout(1500)
     before = canvas.get_attribute("data-frames")

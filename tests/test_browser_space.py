@@ -226,7 +226,7 @@ def test_the_main_walk(open_site, locale, screen):
     wrong = faults(page, "at first")
     paint(page)
     before = page.locator("#after").get_attribute("data-round")
-    page.get_by_role("button", name={"en": "Kuindzhi", "zh-CN": "库因芝"}[locale]).click()
+    page.get_by_role("button", name={"en": "Kuindzhi II", "zh-CN": "库因芝（二）"}[locale]).click()
     painted(page, before)
     wrong += seen(page, f"browser-{locale}-{screen}") + foreign(page, locale, "painted")
     other, again = {"en": ("中文", "换一张照片"), "zh-CN": ("English", "Another photo")}[locale]
@@ -246,7 +246,7 @@ def test_by_keyboard(open_site, tmp_path):
     page.keyboard.press("ArrowRight")
     assert page.locator("#comparison").evaluate("one => one.style.getPropertyValue('--cut')") == "51%"
     before = page.locator("#after").get_attribute("data-round")
-    page.get_by_role("button", name="Kuindzhi").focus()
+    page.get_by_role("button", name="Kuindzhi II").focus()
     page.keyboard.press("Enter")
     painted(page, before)
     nameless = page.evaluate(

@@ -320,6 +320,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "style.shanshui": {"en": "Shanshui", "zh-CN": "山水"},
     "style.bank:shanshui": {"en": "Shanshui II", "zh-CN": "山水（二）"},
     "style.kuindzhi": {"en": "Kuindzhi", "zh-CN": "库因芝"},
+    "style.bank:kuindzhi": {"en": "Kuindzhi II", "zh-CN": "库因芝（二）"},
     "style.pirosmani": {"en": "Pirosmani", "zh-CN": "皮罗斯马尼"},
     # Errors
     "error.no_photo": {"en": "Choose a photo first.", "zh-CN": "请先选择一张照片。"},
