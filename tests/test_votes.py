@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +52,12 @@ def crowd(strengths: dict[str, float], voters: int, votes: int, seed: int = 0) -
 # Keeping them
 
 
+def on_the_hub(folder: Path, token: str = ALICE) -> VoteStore:
+    store = VoteStore(folder)
+    store.follow("alice/votes", token)
+    return store
+
+
 def test_votes_are_kept_once_a_person_and_pair(tmp_path):
     store = VoteStore(tmp_path)
     assert store.add(vote())
@@ -87,14 +94,14 @@ def test_no_vote_is_lost_by_a_kill(tmp_path):
 
 def test_on_a_space_votes_go_to_a_data_set_and_come_back(tmp_path, hub, monkeypatch):
     hub.add_user(ALICE, "alice")
-    store = VoteStore(tmp_path / "one", "alice/votes", ALICE)
+    store = on_the_hub(tmp_path / "one")
     assert store.add(vote()) and store.add(vote(voter="b"))
     store.close()
     repo = hub.repo("alice/votes", "dataset")
     (name,) = (file for file in repo.files("main") if file.endswith(".jsonl"))
     assert name.startswith("votes/") and repo.private
     # A Space that starts again has an empty disk.
-    again = VoteStore(tmp_path / "two", "alice/votes", ALICE)
+    again = on_the_hub(tmp_path / "two")
     assert [one.voter for one in again.votes()] == ["a", "b"]
     assert not again.add(vote()) and again.add(vote(voter="c"))
     again.close()
@@ -105,11 +112,11 @@ def test_on_a_space_votes_go_to_a_data_set_and_come_back(tmp_path, hub, monkeypa
 
 def test_what_a_kill_left_behind_goes_to_the_data_set_later(tmp_path, hub):
     hub.add_user(ALICE, "alice")
-    killed = VoteStore(tmp_path, "alice/votes", ALICE)
+    killed = on_the_hub(tmp_path)
     killed.add(vote())
     killed._scheduler.stop()  # the process is gone before a commit
-    VoteStore(tmp_path, "alice/votes", ALICE).close()
-    assert [one.voter for one in VoteStore(tmp_path / "new", "alice/votes", ALICE).votes()] == ["a"]
+    on_the_hub(tmp_path).close()
+    assert [one.voter for one in on_the_hub(tmp_path / "new").votes()] == ["a"]
 
 
 def test_what_was_said_before_and_elsewhere_goes_to_the_data_set_once(tmp_path, hub):
@@ -120,10 +127,10 @@ def test_what_was_said_before_and_elsewhere_goes_to_the_data_set_once(tmp_path, 
     store.add(vote("b"))
     store.close()
     # The same machine again, and a file that a full disk cut off.
-    again = VoteStore(tmp_path / "one", "alice/votes", ALICE)
+    again = on_the_hub(tmp_path / "one")
     again._shared.write_text('{"id": "cut o', "utf-8")
     again.close()
-    two = VoteStore(tmp_path / "two", "alice/votes", ALICE)
+    two = on_the_hub(tmp_path / "two")
     assert [one.voter for one in two.votes()] == ["a", "b"]
     two.close()
 
@@ -132,7 +139,7 @@ def test_a_data_set_that_everybody_can_see_takes_no_votes(tmp_path, hub):
     hub.add_user(ALICE, "alice")
     HfApi(token=ALICE).create_repo("alice/votes", repo_type="dataset", private=False)
     with pytest.raises(DataError, match="is public"):
-        VoteStore(tmp_path, "alice/votes", ALICE)
+        on_the_hub(tmp_path)
 
 
 def test_a_studio_starts_where_its_hub_refuses(tmp_path, hub, monkeypatch, caplog):
@@ -150,7 +157,7 @@ def test_a_studio_starts_where_its_hub_refuses(tmp_path, hub, monkeypatch, caplo
 
 def test_a_hub_that_refuses_is_one_sentence(tmp_path, hub):
     with pytest.raises(HubError):
-        VoteStore(tmp_path, "alice/votes", "hf_nobody")
+        on_the_hub(tmp_path, "hf_nobody")
 
 
 @pytest.mark.parametrize(

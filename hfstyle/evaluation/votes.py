@@ -97,18 +97,14 @@ FIELDS = tuple(field.name for field in dataclasses.fields(Vote))
 
 
 class VoteStore:
-    """Votes in a folder, in an SQLite file of which a kill at any moment loses none, and on a Space also in a data set
-    on the Hub.
+    """Votes in a folder, in an SQLite file of which a kill at any moment loses none, and, once it follows one, also in
+    a data set on the Hub.
 
     Args:
         folder: Made where it is missing. Several processes may use one.
-        repo_id, token: See `follow`.
-
-    Raises:
-        HubError, DataError: See `follow`.
     """
 
-    def __init__(self, folder: str | os.PathLike, repo_id: str | None = None, token: str | None = None):
+    def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
@@ -121,8 +117,6 @@ class VoteStore:
                 '(voter, tradition, photo, min("left", "right"), max("left", "right"))'
             )
         self._scheduler: CommitScheduler | None = None
-        if repo_id is not None:
-            self.follow(repo_id, token)
 
     def add(self, vote: Vote) -> bool:
         """Keep a vote; on disk when this returns. False where this voter has voted on this pair and photo before."""
