@@ -1,22 +1,23 @@
 """Make a trained model a bundled one: `python benchmarks/recipes/bundle.py OUT/ukiyoe [--restart-only]`.
 
-Into `hfstyle/assets/NAME` go the generator and its judge in half precision, the card and its pictures. Into
-`benchmarks/restart/NAME` go all networks in half precision: `--init-from benchmarks/restart/NAME` trains on. With
+Into `hfstyle/assets/NAME` go the generator and its judge in half precision, the card and a small copy of its samples.
+Into `benchmarks/restart/NAME` go all networks in half precision, from which `--init-from` trains on, and the curves. With
 `--restart-only`, of a model that is not good enough yet, only the latter.
 """
 
 import argparse
-import shutil
 from pathlib import Path
 
 import torch
 from PIL import Image
 
 from hfstyle import AutoModel
+from hfstyle.traditions import traditions
 
 ROOT = Path(__file__).parents[2]
 RESTART = ("", "reverse", "discriminator", "reverse/discriminator", "discriminator/features")
 BUNDLED = ("", "discriminator")
+CURVES = "\n![Losses and measures by step](curves.png)\n"
 
 
 def main() -> None:
@@ -38,10 +39,15 @@ def main() -> None:
             # One card, at the top: a style's judge is explained there.
             model.save_pretrained(folder / subfolder, dtype=torch.float16, card="")
         if home == "hfstyle/assets":
-            shutil.copy(asked.trained / "README.md", folder)
+            card = (asked.trained / "README.md").read_text("utf-8").replace(CURVES, "")
+            if name in traditions() and "\ntraditions:" not in card:
+                card = card.replace("\nwidget:", f"\ntraditions:\n- {name}\nwidget:", 1)
+            (folder / "README.md").write_text(card, "utf-8")
             # What the card shows may be as small as eyes allow: it comes with every installation.
             with Image.open(asked.trained / "samples.jpg") as samples:
-                samples.save(folder / "samples.jpg", quality=80, optimize=True)
+                samples.thumbnail((1000, samples.height), Image.Resampling.LANCZOS)
+                samples.save(folder / "samples.jpg", quality=75, optimize=True)
+        else:
             with Image.open(asked.trained / "curves.png") as curves:
                 curves.convert("RGB").quantize(128).save(folder / "curves.png", optimize=True)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A bundled CycleGAN: STYLE=monet ART=pictures OUT=runs benchmarks/recipes/cyclegan.sh
+# A bundled CycleGAN: STYLE=monet TITLE=Monet ART=pictures OUT=runs benchmarks/recipes/cyclegan.sh
 # Run again after an interruption, it goes on where it stopped. Further arguments go to all trainings.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -11,7 +11,7 @@ mkdir -p "$OUT"
 common=(
   --source "$ART/photos/train" --target "$ART/$STYLE/train" --sample-photos hfstyle/assets/examples
   --inner-crop 0.9 --aspect-jitter 0.1 --norm instance_blocks --ngf 24 --n-blocks 6 --ndf 32
-  --ema 0.998 --sample-every 250 --checkpoint-every 100 --resume latest --title "$STYLE (CycleGAN)"
+  --ema 0.998 --sample-every 250 --checkpoint-every 100 --resume latest --title "${TITLE:-$STYLE} (CycleGAN)"
 )
 # First both ways learn to give pictures back, so that painting starts from the photo; INIT may name another style's
 # first training instead.
