@@ -442,6 +442,10 @@ class StylePainter:
         """See `StyledModel.stylize`."""
         return self.bank.stylize(image, self.style, strength, preserve_color, max_pixels)
 
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, 3, height, width) in [-1, 1] -> the same, painted."""
+        return self.bank(x, self.bank.numbers_of(self.style)[None])
+
     @property
     def device(self) -> torch.device:
         return self.bank.device

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from hfstyle.training.bank import Bank
 from hfstyle.training.main import METHODS
 from hfstyle.training.trainer import Trainer
 
@@ -31,6 +32,10 @@ def to_float64(trainer: Trainer) -> None:
     if terms.network is not None:
         terms.network.double()
         terms.style = {name: gram.double() for name, gram in terms.style.items()}
+    if isinstance(method, Bank) and method.teachers.painters:
+        method.teachers.network.double()
+        for painter in method.teachers.painters.values():
+            getattr(painter, "bank", painter).double()
     backward = method.backward
 
     def in_float64(images: list[torch.Tensor], *rest: Any) -> dict[str, torch.Tensor]:

@@ -18,9 +18,17 @@ from PIL import Image
 from safetensors.torch import load_file
 from toy_training import ROOT, assert_same_run, given, kill_and_resume, launch, make_pictures, options, weights
 
-from hfstyle import AutoModel, CycleGANGenerator, PatchGANDiscriminator, Pix2PixGenerator, StyleBankGenerator
+from hfstyle import (
+    AutoModel,
+    CycleGANGenerator,
+    PatchGANDiscriminator,
+    Pix2PixGenerator,
+    StyleBankGenerator,
+    read_image,
+)
+from hfstyle.auto import load_painter
 from hfstyle.discriminators import FeatureDiscriminator, MultiScaleDiscriminator
-from hfstyle.errors import CheckpointError, DataError, OptionError
+from hfstyle.errors import CheckpointError, DataError, ModelNotFoundError, OptionError
 from hfstyle.losses import discriminator_loss, generator_loss, l1_loss
 from hfstyle.training.adversary import Adversary, ImagePool
 from hfstyle.training.bank import Bank
@@ -509,7 +517,7 @@ NOISY = {
     "cyclegan": {"cycle_noise": 0.1},
     "cut": {"fast": True},
     "stylegram": {"lambda_features": 0.5},
-    "bank": {"lambda_tradition": 1.0},
+    "bank": {"lambda_tradition": 1.0, "teachers": ("waves=bank:ukiyoe",)},
     "pix2pix": {"dropout": False},
     "dcgan": {"lambda_gram": 0.5},
 }
@@ -711,6 +719,32 @@ def test_a_bank_goes_on_with_other_styles(pictures, tmp_path):
         Trainer(Bank, config(pictures, tmp_path / "c", Bank, styles=["a=b", "a=c"]))
     with pytest.raises(OptionError, match="lies in the folder of --styles waves"):
         Trainer(Bank, config(pictures, pictures / "paintings" / "run", Bank))
+
+
+def test_a_bank_learns_from_a_model_that_paints_already(pictures, tmp_path):
+    """What has a teacher comes nearer to it; a teacher may be a style of a bank; of what has none, nothing is said."""
+    none = dict.fromkeys(("lambda_adversarial", "lambda_features", "lambda_gram", "lambda_content", "lambda_tv"), 0.0)
+    teachers = ("waves=bank:ukiyoe",)
+    run = {"max_steps": 60, "lr": 3e-3, "ngf": 8, "ema": 0.9, "teachers": teachers, **none}
+    Trainer(Bank, config(pictures, tmp_path / "a", Bank, **run)).train()
+    lines = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["teacher"] < 0.8 * lines[0]["teacher"] and "adversarial" not in lines[0]
+    photo = read_image(pictures / "photos" / "0.png")
+    shown = np.asarray(load_painter("bank:ukiyoe").stylize(photo), float)
+    taught, untaught = (
+        np.abs(np.asarray(AutoModel.from_pretrained(tmp_path / "a").stylize(photo, style), float) - shown).mean()
+        for style in ("waves", "noise")
+    )
+    assert taught < 0.9 * untaught
+    for wrong, words in (
+        (("dots=monet",), "not one of --styles"),
+        (("waves",), "NAME=MODEL"),
+        (teachers * 2, "twice"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            Trainer(Bank, config(pictures, tmp_path / "b", Bank, teachers=wrong))
+    with pytest.raises(ModelNotFoundError, match="no style named"):
+        Trainer(Bank, config(pictures, tmp_path / "b", Bank, teachers=("waves=nobody",)))
 
 
 def test_the_average_is_what_is_saved(pictures, tmp_path):

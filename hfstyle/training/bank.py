@@ -2,7 +2,8 @@
 
 Dumoulin's network learns one painting a style, by Gram matrices. This one learns traditions: beside mean Gram matrices
 of many paintings it has to pass for one of the style's in the eyes of two discriminators, one of pixels (a PatchGAN)
-and one of what VGG16 sees in the picture (after Sauer et al. 2021, arXiv:2111.01007).
+and one of what VGG16 sees in the picture (after Sauer et al. 2021, arXiv:2111.01007). Where there is a model that
+paints in a style already, the bank may learn from it.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from hfstyle.training.material import styled
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
 from hfstyle.training.start import start_bank, start_style_discriminator
+from hfstyle.training.teachers import Teachers
 
 
 @dataclass(kw_only=True)
@@ -67,8 +69,9 @@ class Bank(Method):
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
         self.add_terms(stream)
+        self.teachers = Teachers(config, accelerator)
         self.paintings = Adversary(config.gan_loss, 0, config.diffaugment)
-        asked = config.lambda_adversarial + config.lambda_tv + config.lambda_tradition
+        asked = config.lambda_adversarial + config.lambda_tv + config.lambda_tradition + len(config.teachers)
         self.learns_styles = self.feature_terms.network is not None or asked > 0
 
     def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
@@ -87,23 +90,28 @@ class Bank(Method):
         fakes = generator(photos, generator.numbers[styles])
         features = self.feature_terms.features(fakes)
         painted = {
-            # the discriminator takes it for a painting of the style
-            "adversarial": c.lambda_adversarial * self.paintings.generator_loss(discriminator, fakes, noise, styles),
             # no more noise than need be
             "total_variation": c.lambda_tv * total_variation(fakes),
             # texture of the style's paintings, content of the photo, and what VGG16 sees in it is as in a painting
             **self.feature_terms.losses(features, photos, styles),
             # colours and space of the tradition
             **self.tradition_terms.losses(fakes, photos, styles),
+            # as the teacher of the style paints it
+            **self.teachers.losses(fakes, photos, styles),
         }
+        if c.lambda_adversarial:  # the discriminator takes it for a painting of the style
+            passed = self.paintings.generator_loss(discriminator, fakes, noise, styles)
+            painted["adversarial"] = c.lambda_adversarial * passed
         self.accelerator.backward(sum(painted.values()) * share)
 
         set_requires_grad(True, discriminator)
         judged = self.feature_terms.discriminator_losses(features, paintings, styles)
-        judged["discriminator"] = self.paintings.discriminator_loss(
-            discriminator, paintings, fakes, noise, styles=styles
-        )
-        self.accelerator.backward(sum(judged.values()) * share)
+        if c.lambda_adversarial:
+            judged["discriminator"] = self.paintings.discriminator_loss(
+                discriminator, paintings, fakes, noise, styles=styles
+            )
+        if judged:
+            self.accelerator.backward(sum(judged.values()) * share)
         return {name: loss.detach() for name, loss in (losses | painted | judged).items()}
 
     def evaluate(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -283,6 +284,11 @@ class StyledConfig(TranslationConfig):
 
     styles: list[str]
     """The styles, each as NAME=PICTURES, where PICTURES is a folder, a zip, or a data set on the Hub (owner/name)."""
+    teachers: tuple[str, ...] = ()
+    """Models that show how a style is painted, each as NAME=MODEL, where MODEL is a folder, a bundled style or a
+    repository on the Hub: with one, a style is learnt in a fraction of the steps."""
+    lambda_teacher: float = 1.0
+    """Weight of the distance to what the style's teacher paints: colours, Gram matrices and VGG16 features."""
     target: Suppress[None] = None
     pool_size: Suppress[int] = 0
     discriminator: Suppress[str] = "patch"
@@ -294,13 +300,28 @@ class StyledConfig(TranslationConfig):
     @property
     def pictures_of(self) -> dict[str, str]:
         """The source of each style's pictures, by its name."""
-        parts = [style.partition("=") for style in self.styles]
-        for given, (name, _, source) in zip(self.styles, parts, strict=True):
-            if not (name and source):
-                raise OptionError(f"--styles takes NAME=PICTURES, such as monet=paintings/monet, not {given!r:.100}")
-        return {name: source for name, _, source in parts}
+        return _by_style("--styles", self.styles, "PICTURES, such as monet=paintings/monet")
+
+    @property
+    def teachers_of(self) -> dict[str, str]:
+        """The teachers of those styles that have one, by the styles' names."""
+        return _by_style("--teachers", self.teachers, "MODEL, such as monet=alice/monet")
 
     def check(self) -> None:
         super().check()
-        if len(self.pictures_of) < len(self.styles):
-            raise OptionError("--styles names a style twice")
+        self._at_least(0, "lambda_teacher")
+        if strange := [name for name in self.teachers_of if name not in self.pictures_of]:
+            raise OptionError(f"--teachers has one for {strange[0]!r:.100}, which is not one of --styles")
+
+
+def _by_style(option: str, given: Sequence[str], value: str) -> dict[str, str]:
+    """What each NAME=VALUE gives to a style."""
+    found = {}
+    for one in given:
+        name, _, source = one.partition("=")
+        if not (name and source):
+            raise OptionError(f"{option} takes NAME={value}, not {one!r:.100}")
+        if name in found:
+            raise OptionError(f"{option} names {name!r:.100} twice")
+        found[name] = source
+    return found
