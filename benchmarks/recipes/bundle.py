@@ -1,8 +1,8 @@
 """Make a trained model a bundled one: `python benchmarks/recipes/bundle.py OUT/ukiyoe [--restart-only]`.
 
 Into `hfstyle/assets/NAME` go the generator and its judge in half precision, the card and a small copy of its samples.
-Into `benchmarks/restart/NAME` go all networks in half precision, from which `--init-from` trains on, and the curves. With
-`--restart-only`, of a model that is not good enough yet, only the latter.
+Into `benchmarks/restart/NAME` go all networks in half precision, from which `--init-from` trains on, and the curves.
+With `--restart-only`, of a model that is not good enough yet, only the latter.
 """
 
 import argparse
