@@ -40,7 +40,7 @@ from hfstyle.machine import describe
 
 ROOT = Path(__file__).parent.parent
 SIDE = 512
-STYLES = ("impressionism", "pointillism", "pirosmani")
+STYLES = ("impressionism", "pointillism", "bank:pirosmani")
 READABLE, SENTENCE = "a painting", "a sentence"
 
 
@@ -184,7 +184,9 @@ def check(results: list[dict], photos: list[Path]) -> list[str]:
     wrong = Counter()
     bank = AutoModel.from_pretrained("bank")
     expected = {
-        (photo, style): np.asarray(bank.stylize(photo, style)).astype(int) for photo in photos for style in STYLES
+        (photo, style): np.asarray(bank.stylize(photo, style.removeprefix("bank:"))).astype(int)
+        for photo in photos
+        for style in STYLES
     }
     for result in results:
         if result["got"] == "queue full":

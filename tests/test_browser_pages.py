@@ -76,7 +76,7 @@ def every(visit: Visit) -> None:
     visit.page.locator("#wall button").nth(WALL.index("pirosmani")).click()
     visit.page.locator("#all-tradition .mark").first.wait_for(timeout=PATIENCE)
     visit.button("blend").click()
-    blended = [visit.words("style.bank:kuindzhi"), visit.words("style.pirosmani")]
+    blended = [visit.words("style.bank:kuindzhi"), visit.words("style.bank:pirosmani")]
     blend(visit.page, *blended)
     titled(visit.page, f"{blended[0]} 50% + {blended[1]} 50%")
 

@@ -322,6 +322,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "style.kuindzhi": {"en": "Kuindzhi", "zh-CN": "库因芝"},
     "style.bank:kuindzhi": {"en": "Kuindzhi II", "zh-CN": "库因芝（二）"},
     "style.pirosmani": {"en": "Pirosmani", "zh-CN": "皮罗斯马尼"},
+    "style.bank:pirosmani": {"en": "Pirosmani II", "zh-CN": "皮罗斯马尼（二）"},
     # Errors
     "error.no_photo": {"en": "Choose a photo first.", "zh-CN": "请先选择一张照片。"},
     "error.no_path": {"en": "The photo must be an uploaded file.", "zh-CN": "照片必须是上传的文件。"},
