@@ -47,7 +47,7 @@ def main() -> None:
             with Image.open(asked.trained / "samples.jpg") as samples:
                 samples.thumbnail((1000, samples.height), Image.Resampling.LANCZOS)
                 samples.save(folder / "samples.jpg", quality=75, optimize=True)
-        else:
+        elif (asked.trained / "curves.png").exists():  # best/ and checkpoints have none
             with Image.open(asked.trained / "curves.png") as curves:
                 curves.convert("RGB").quantize(128).save(folder / "curves.png", optimize=True)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

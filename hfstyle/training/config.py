@@ -286,7 +286,7 @@ class StyledConfig(TranslationConfig):
     """The styles, each as NAME=PICTURES, where PICTURES is a folder, a zip, or a data set on the Hub (owner/name)."""
     teachers: tuple[str, ...] = ()
     """Models that show how a style is painted, each as NAME=MODEL, where MODEL is a folder, a bundled style or a
-    repository on the Hub: with one, a style is learnt in a fraction of the steps."""
+    repository on the Hub. See hfstyle/training/teachers.py."""
     lambda_teacher: float = 1.0
     """Weight of the distance to what the style's teacher paints: colours, Gram matrices and VGG16 features."""
     target: Suppress[None] = None
