@@ -14,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from hfstyle.data.streams import StyledStream
+from hfstyle.errors import OptionError
 from hfstyle.losses import l1_loss, total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import StyledConfig
@@ -44,10 +45,15 @@ class BankTrainConfig(StyledConfig):
     """Weight of the total variation of the paintings; a little calms flat areas."""
     lambda_photo: float = 1.0
     """Weight of the loss of the style that gives the photo back, where strength 0 is."""
+    freeze_network: bool = False
+    """Learn the styles' numbers alone (Dumoulin et al. 2017, section 3.3): the network, and with it all other styles
+    that were learnt for it, stay as they are."""
 
     def check(self) -> None:
         super().check()
         self._at_least(0, "lambda_adversarial", "lambda_photo")
+        if self.freeze_network and self.init_from is None:
+            raise OptionError("--freeze-network needs a bank to start from: give --init-from")
 
 
 class Bank(Method):
@@ -66,8 +72,12 @@ class Bank(Method):
         super().__init__(config, accelerator, stream)
         generator = start_bank(config)
         discriminator = start_style_discriminator(config)
+        learns = [*generator.parameters()]
+        if config.freeze_network:
+            generator.requires_grad_(False)
+            learns = [generator.numbers.requires_grad_()]
         self.networks = {"generator": generator, "discriminator": discriminator}
-        self.optimizers = {"generators": [*generator.parameters()], "discriminators": [*discriminator.parameters()]}
+        self.optimizers = {"generators": learns, "discriminators": [*discriminator.parameters()]}
         self.add_terms(stream)
         self.teachers = Teachers(config, accelerator)
         self.paintings = Adversary(config.gan_loss, 0, config.diffaugment)
@@ -79,12 +89,14 @@ class Bank(Method):
         generator, discriminator, *_ = self.networks.values()
         photos, styles, paintings = images
 
-        # Without a style, the photo itself. A quarter of a crop is a quarter of the work, and as random as the whole.
-        corner = photos[..., : c.crop // 2, : c.crop // 2]
-        losses = {"photo": c.lambda_photo * l1_loss(generator(corner), corner)}
-        self.accelerator.backward(losses["photo"] * share)
+        losses = {}
+        if not c.freeze_network:
+            # Without a style, the photo itself. A quarter of a crop is a quarter of the work, as random as the whole.
+            corner = photos[..., : c.crop // 2, : c.crop // 2]
+            losses["photo"] = c.lambda_photo * l1_loss(generator(corner), corner)
+            self.accelerator.backward(losses["photo"] * share)
         if not self.learns_styles:
-            return {"photo": losses["photo"].detach()}
+            return {name: loss.detach() for name, loss in losses.items()}
 
         set_requires_grad(False, discriminator)
         fakes = generator(photos, generator.numbers[styles])
