@@ -286,6 +286,29 @@ def test_another_photo_ends_the_painting_of_the_first(open_page, photo, tmp_path
     assert not page.locator("#stop").is_visible()
 
 
+def test_it_is_stopped_before_the_server_has_answered(open_page, photo):
+    """On a slow connection there is nothing yet to cancel when one thinks better of it."""
+    page = open_page()
+    page.get_by_role("radio", name="Monet", exact=True).check()
+    choose(page, photo)
+    late = []
+
+    def answer_late(route: sync_api.Route) -> None:
+        answer = route.fetch()
+        page.wait_for_timeout(SECONDS)
+        late.append(answer.json()["event_id"])
+        route.fulfill(response=answer)
+
+    page.route("**/queue/join*", answer_late)
+    page.locator("#paint").click()
+    page.locator("#stop").click()
+    page.wait_for_timeout(4 * SECONDS)
+    assert late, "there was nothing to stop"
+    assert page.locator("#photo img").is_visible() and not page.locator("#comparison .comparison").is_visible()
+    page.unroute("**/queue/join*")
+    paint(page)
+
+
 def test_a_photo_with_transparency_looks_right(open_page, tmp_path):
     page = open_page()
     choose(page, small_photo(tmp_path / "glass.png", "RGBA", size=(420, 280)))

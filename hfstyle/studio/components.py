@@ -134,6 +134,32 @@ def photo_input(**options: Any) -> PhotoInput:
     )
 
 
+_CANCEL_SCRIPT = """
+// Gradio 6.31 cancels a call by the name that the server's answer gives it. Before that is there it asks for the end
+// of nothing, which is an error, and what the call brings covers what is chosen meanwhile. So this cancels when the
+// name is known, and leaves Gradio without an answer, for which it waits no more.
+const send = window.fetch.bind(window), calls = new Map();
+window.fetch = async (address, options) => {
+    const what = /\\/gradio_api\\/(queue\\/join|cancel|reset)(\\?|$)/.exec(address)?.[1];
+    if (!what || typeof options?.body !== "string") return send(address, options);
+    const asked = JSON.parse(options.body), key = asked.session_hash + " " + asked.fn_index;
+    if (what === "queue/join") {
+        const call = {cancel: null};
+        calls.set(key, call);
+        const answer = await send(address, options);
+        if (calls.get(key) === call) calls.delete(key);
+        if (!call.cancel) return answer;
+        call.cancel((await answer.json()).event_id);
+        return new Promise(() => {});
+    }
+    if (asked.event_id) return send(address, options);
+    if (calls.has(key)) calls.get(key).cancel = name => {
+        if (name) send(address, {...options, body: JSON.stringify({...asked, event_id: name})});
+    };
+    return new Response("{}");
+};
+"""
+
 _HEADER_SCRIPT = """
 const locales = %(locales)s;
 // Gradio's page has a function that changes its language, in a module that is loaded already under a hashed name.
@@ -218,7 +244,8 @@ def header(pages: Sequence[str]) -> gr.HTML:
             <div class="languages" role="group" aria-label="Language, 语言">{buttons}</div>
         </header>
         """,
-        js_on_load=_HEADER_SCRIPT % {"locales": json.dumps(list(LANGUAGES)), "entries": json.dumps(entries)},
+        js_on_load=_CANCEL_SCRIPT
+        + _HEADER_SCRIPT % {"locales": json.dumps(list(LANGUAGES)), "entries": json.dumps(entries)},
         **BARE,
     )
 
