@@ -721,6 +721,24 @@ def test_a_bank_goes_on_with_other_styles(pictures, tmp_path):
         Trainer(Bank, config(pictures, pictures / "paintings" / "run", Bank))
 
 
+def test_styles_are_learnt_for_a_bank_that_stays_as_it_is(pictures, tmp_path):
+    """What one learns so belongs to the bundled bank, whose styles all stay."""
+    run = {"init_from": "bank", "freeze_network": True, "max_steps": 4, "lr": 1e-2, "ema": 0}
+    Trainer(Bank, config(pictures, tmp_path / "a", Bank, **run)).train()
+    lines = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
+    assert "gram" in lines[-1] and "photo" not in lines[-1], "the photo comes back as before"
+    learnt, bank = AutoModel.from_pretrained(tmp_path / "a"), AutoModel.from_pretrained("bank")
+    assert learnt.fingerprint == bank.fingerprint
+    learnt.save_style("waves", tmp_path / "waves.safetensors")
+    bank.load_style(tmp_path / "waves.safetensors")
+    photo = read_image(pictures / "photos" / "0.png")
+    painted, nearest = (np.asarray(bank.stylize(photo, style), float) for style in ("waves", bank.styles[0]))
+    assert np.abs(painted - np.asarray(learnt.stylize(photo, "waves"), float)).max() <= 1, "rounded"
+    assert np.abs(painted - nearest).mean() > 5
+    with pytest.raises(OptionError, match="--init-from"):
+        config(pictures, tmp_path / "b", Bank, freeze_network=True).check()
+
+
 def test_a_bank_learns_from_a_model_that_paints_already(pictures, tmp_path):
     """What has a teacher comes nearer to it; a teacher may be a style of a bank; of what has none, nothing is said."""
     none = dict.fromkeys(("lambda_adversarial", "lambda_features", "lambda_gram", "lambda_content", "lambda_tv"), 0.0)
