@@ -9,8 +9,9 @@ ART=${ART:?set ART to the folder of pictures}
 OUT=${OUT:?set OUT to a folder for the training}
 INIT=${INIT:-benchmarks/restart/bank}
 train=(torchrun --nproc_per_node "${PROCESSES:-1}" train.py bank)
+names=(monet vangogh pointillism impressionism ukiyoe shanshui kuindzhi pirosmani)
 styles=()
-for style in monet vangogh pointillism impressionism ukiyoe shanshui kuindzhi pirosmani; do
+for style in "${names[@]}"; do
   styles+=("$style=$ART/$style/train")
 done
 teachers=()
@@ -23,17 +24,14 @@ common=(
   --sample-every 200 --title "A bank of styles"
 )
 mkdir -p "$OUT"
-{
-  cat benchmarks/recipes/bank.md
-  python benchmarks/recipes/traditions.py monet vangogh pointillism impressionism ukiyoe shanshui kuindzhi pirosmani
-} >"$OUT/bank.md"
+{ cat benchmarks/recipes/bank.md; python benchmarks/recipes/traditions.py "${names[@]}"; } >"$OUT/bank.md"
 if [ -z "${TAUGHT:-}" ]; then
   # First it only looks on as the teachers paint.
   "${train[@]}" --output "$OUT/bank-looking-on" "${common[@]}" --init-from "$INIT" \
     --crop 192 --resize 192 384 --batch-size 3 --max-steps 3400 --lr 4e-4 --decay-start 0.5 \
     --lambda-adversarial 0 --lambda-features 0 --lambda-gram 0 --lambda-content 0 --lambda-tv 0 "$@"
-  # Then before discriminators that know nothing yet: the earlier ones know the few paintings by heart, and nothing else
-  # passes for one. What the teachers keep of the photo stands in place of most of the content term.
+  # Then before discriminators that know nothing yet: the earlier ones seem to know the few paintings by heart, so that
+  # nothing else passes for one. What the teachers keep of the photo stands in place of most of the content term.
   TAUGHT=$OUT/bank-alone
   mkdir -p "$TAUGHT"
   cp "$OUT/bank-looking-on/config.json" "$OUT/bank-looking-on/model.safetensors" "$TAUGHT"

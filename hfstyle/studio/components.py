@@ -149,7 +149,7 @@ window.fetch = async (address, options) => {
         const answer = await send(address, options);
         if (calls.get(key) === call) calls.delete(key);
         if (!call.cancel) return answer;
-        call.cancel((await answer.json()).event_id);
+        answer.json().then(told => call.cancel(told.event_id)).catch(() => {});  // refused, so there is none to cancel
         return new Promise(() => {});
     }
     if (asked.event_id) return send(address, options);

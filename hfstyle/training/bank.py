@@ -47,7 +47,7 @@ class BankTrainConfig(StyledConfig):
     """Weight of the loss of the style that gives the photo back, where strength 0 is."""
     freeze_network: bool = False
     """Learn the styles' numbers alone (Dumoulin et al. 2017, section 3.3): the network, and with it all other styles
-    that were learnt for it, stay as they are."""
+    that were learnt for it, stay as they are, so --lambda-photo has nothing to weigh."""
 
     def check(self) -> None:
         super().check()
@@ -83,6 +83,8 @@ class Bank(Method):
         self.paintings = Adversary(config.gan_loss, 0, config.diffaugment)
         asked = config.lambda_adversarial + config.lambda_tv + config.lambda_tradition + len(config.teachers)
         self.learns_styles = self.feature_terms.network is not None or asked > 0
+        if config.freeze_network and not self.learns_styles:
+            raise OptionError("--freeze-network leaves nothing to learn where the weights of all losses are 0")
 
     def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
         c = self.config

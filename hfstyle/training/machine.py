@@ -30,7 +30,7 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
     """
     track = None if config.track == "none" else config.track
     precision = config.mixed_precision
-    on_cpu = config.cpu or not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    on_cpu = config.cpu or not torch.accelerator.is_available()
     if precision == "fp16" and on_cpu:
         raise OptionError("--mixed-precision fp16 does nothing on a CPU; use bf16, or no")
     if precision == "auto":
@@ -52,7 +52,7 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
     try:
         accelerator = Accelerator(
             mixed_precision=precision,
-            cpu=config.cpu,
+            cpu=on_cpu,  # else it takes each of several processes for the only one
             log_with=track,
             project_dir=str(config.output),
             # The option is ours; the launcher's of the same name would divide the gradients once more.
