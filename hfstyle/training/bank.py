@@ -102,7 +102,7 @@ class Bank(Method):
 
         set_requires_grad(False, discriminator)
         fakes = generator(photos, generator.numbers[styles])
-        features = self.feature_terms.features(fakes)
+        features = self.feature_terms.features(fakes, noise)
         painted = {
             # no more noise than need be
             "total_variation": c.lambda_tv * total_variation(fakes),
@@ -119,7 +119,7 @@ class Bank(Method):
         self.accelerator.backward(sum(painted.values()) * share)
 
         set_requires_grad(True, discriminator)
-        judged = self.feature_terms.discriminator_losses(features, paintings, styles)
+        judged = self.feature_terms.discriminator_losses(features, paintings, noise, styles)
         if c.lambda_adversarial:
             judged["discriminator"] = self.paintings.discriminator_loss(
                 discriminator, paintings, fakes, noise, styles=styles

@@ -92,13 +92,13 @@ class CUT(Method):
             losses["nce"] = losses["nce"] / 2
         if c.lambda_tv:
             losses["total_variation"] = c.lambda_tv * total_variation(fakes)
-        features = self.feature_terms.features(fakes)
+        features = self.feature_terms.features(fakes, noise)
         losses |= self.feature_terms.losses(features, photos)  # texture of the paintings, content of the photo
         losses |= self.tradition_terms.losses(fakes, photos)  # colours and space of the tradition
         self.accelerator.backward(sum(losses.values()) * share)
 
         set_requires_grad(True, discriminator)
-        judged = self.feature_terms.discriminator_losses(features, paintings)
+        judged = self.feature_terms.discriminator_losses(features, paintings, noise)
         judged["discriminator"] = self.paintings.discriminator_loss(
             discriminator, paintings, fakes, noise, photos if c.photo_negatives else None
         )

@@ -193,7 +193,7 @@ class _Direction:
         """Take the gradients of the discriminators' losses."""
         losses = {}
         if self.to_paintings:
-            losses = self.method.feature_terms.discriminator_losses(self.features, self.wanted)
+            losses = self.method.feature_terms.discriminator_losses(self.features, self.wanted, self.noise)
         negatives = self.images if self.to_paintings and self.config.photo_negatives else None
         losses["discriminator"] = self.adversary.discriminator_loss(
             self.discriminator, self.wanted, self.fake, self.noise, negatives
@@ -212,11 +212,11 @@ class _Direction:
         if self.to_paintings:
             if c.lambda_tv:
                 losses["total_variation"] = c.lambda_tv * total_variation(fake)
-            features = self.method.feature_terms.features(fake)
+            features = self.method.feature_terms.features(fake, self.noise)
             # texture of the paintings, content of the photo; colours and space of the tradition
             losses |= self.method.feature_terms.losses(features, self.images)
             losses |= self.method.tradition_terms.losses(fake, self.images)
-            self.features = {layer: value.detach() for layer, value in features.items()}
+            self.features = features.detach()
         return losses
 
     def _of_same(self, same: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -97,12 +97,12 @@ class DCGAN(Method):
         losses = {"adversarial": self.collection.generator_loss(discriminator, fakes, noise)}
         if c.lambda_tv:
             losses["total_variation"] = c.lambda_tv * total_variation(fakes)
-        features = self.feature_terms.features(fakes)
+        features = self.feature_terms.features(fakes, noise)
         losses |= self.feature_terms.losses(features, pictures)  # texture of the collection
         self.accelerator.backward(sum(losses.values()) * share)
 
         set_requires_grad(True, discriminator)
-        judged = self.feature_terms.discriminator_losses(features, pictures)
+        judged = self.feature_terms.discriminator_losses(features, pictures, noise)
         judged["discriminator"] = self.collection.discriminator_loss(discriminator, pictures, fakes, noise)
         self.accelerator.backward(sum(judged.values()) * share)
         return {name: loss.detach() for name, loss in (losses | judged).items()}

@@ -1,7 +1,8 @@
 """The terms on VGG16 features, which any method can add: Gram-matrix style, feature content, a discriminator."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -13,10 +14,25 @@ from hfstyle.features import CONTENT_LAYER, STYLE_LAYERS, VGG16Features
 from hfstyle.losses import content_loss, discriminator_loss, generator_loss, gram_loss, gram_matrix
 from hfstyle.training.adversary import set_requires_grad
 from hfstyle.training.config import PictureConfig
+from hfstyle.training.diffaugment import diff_augment
+from hfstyle.training.noise import Noise
 from hfstyle.training.start import start_feature_discriminator
 
 REFERENCE_CROPS = 64
 """Crops of paintings whose mean Gram matrices are the style."""
+
+
+class Features(NamedTuple):
+    """VGG16 features of painted photos, by layer; both empty where no term needs them."""
+
+    plain: dict[str, torch.Tensor]
+    """Of the pictures as they are."""
+    shown: dict[str, torch.Tensor]
+    """What the discriminator is shown: those of the pictures as `diff_augment` changed them."""
+
+    def detach(self) -> "Features":
+        """The same, without what gradients would need."""
+        return Features(*({layer: value.detach() for layer, value in features.items()} for features in self))
 
 
 class FeatureTerms:
@@ -27,7 +43,8 @@ class FeatureTerms:
     its styles, so it is the same after a resume.
 
     Args:
-        config: Its `lambda_gram`, `lambda_content` and `lambda_features` are the weights; 0 leaves a term out.
+        config: Its `lambda_gram`, `lambda_content` and `lambda_features` are the weights; 0 leaves a term out. Its
+            `diffaugment` changes what the discriminator sees.
         stream: Where the paintings come from.
     """
 
@@ -37,11 +54,11 @@ class FeatureTerms:
         self.lambda_content = getattr(config, "lambda_content", 0.0)
         self.lambda_features = config.lambda_features
         self.discriminator = start_feature_discriminator(config) if self.lambda_features else None
-        layers = {
-            *(STYLE_LAYERS if self.lambda_gram else ()),
-            *((CONTENT_LAYER,) if self.lambda_content else ()),
-            *(FeatureDiscriminator.LAYERS if self.discriminator else ()),
-        }
+        self.diffaugment = config.diffaugment if self.discriminator else ""
+        self.plain = {*(STYLE_LAYERS if self.lambda_gram else ()), *((CONTENT_LAYER,) if self.lambda_content else ())}
+        layers = self.plain | set(FeatureDiscriminator.LAYERS if self.discriminator else ())
+        if not self.diffaugment:
+            self.plain = layers  # one pass through the network is enough for both
         self.network = VGG16Features(sorted(layers)).to(accelerator.device) if layers else None
         self.style: dict[str, torch.Tensor] = {}
         if self.lambda_gram and isinstance(stream, StyledStream):
@@ -55,15 +72,16 @@ class FeatureTerms:
         """What learns here."""
         return {"feature_discriminator": self.discriminator} if self.discriminator else {}
 
-    def features(self, painted: torch.Tensor) -> dict[str, torch.Tensor]:
-        """What the losses are computed from, of (batch, 3, height, width) in [-1, 1]; empty where no term is used."""
+    def features(self, painted: torch.Tensor, noise: Noise) -> Features:
+        """What the losses are computed from, of (batch, 3, height, width) in [-1, 1]."""
         if self.network is None:
-            return {}
+            return Features({}, {})
         with self.accelerator.autocast():
-            return self.network(painted)
+            plain = self.network(painted, self.plain) if self.plain else {}
+            return Features(plain, self._shown(painted, noise) if self.diffaugment else plain)
 
     def losses(
-        self, features: Mapping[str, torch.Tensor], photos: torch.Tensor, styles: torch.Tensor | None = None
+        self, features: Features, photos: torch.Tensor, styles: torch.Tensor | None = None
     ) -> dict[str, torch.Tensor]:
         """The weighted terms of a generator.
 
@@ -75,19 +93,19 @@ class FeatureTerms:
         losses = {}
         if self.lambda_gram:
             targets = {layer: grams if styles is None else grams[styles] for layer, grams in self.style.items()}
-            losses["gram"] = self.lambda_gram * gram_loss(features, targets)
+            losses["gram"] = self.lambda_gram * gram_loss(features.plain, targets)
         if self.lambda_content:
             with self.accelerator.autocast(), torch.no_grad():
                 kept = self.network(photos, [CONTENT_LAYER])[CONTENT_LAYER]
-            losses["content"] = self.lambda_content * content_loss(features[CONTENT_LAYER], kept)
+            losses["content"] = self.lambda_content * content_loss(features.plain[CONTENT_LAYER], kept)
         if self.discriminator is not None:
             set_requires_grad(False, self.discriminator)
-            outputs = self.discriminator(features, styles)
+            outputs = self.discriminator(features.shown, styles)
             losses["adversarial_features"] = self.lambda_features * generator_loss(outputs, "hinge")
         return losses
 
     def discriminator_losses(
-        self, features: Mapping[str, torch.Tensor], paintings: torch.Tensor, styles: torch.Tensor | None = None
+        self, features: Features, paintings: torch.Tensor, noise: Noise, styles: torch.Tensor | None = None
     ) -> dict[str, torch.Tensor]:
         """What the discriminator of features learns from, if there is one: paintings of the same `styles`, if several,
         and the features of painted photos, into which no gradient goes."""
@@ -95,11 +113,14 @@ class FeatureTerms:
             return {}
         set_requires_grad(True, self.discriminator)
         with self.accelerator.autocast(), torch.no_grad():
-            real = self.network(paintings, FeatureDiscriminator.LAYERS)
-        both = {layer: torch.cat([value, features[layer].detach()]) for layer, value in real.items()}
+            real = self._shown(paintings, noise)
+        both = {layer: torch.cat([value, features.shown[layer].detach()]) for layer, value in real.items()}
         outputs = self.discriminator(both, None if styles is None else styles.repeat(2))
         on_real, on_fake = zip(*(output.chunk(2) for output in outputs), strict=True)
         return {"discriminator_features": discriminator_loss(on_real, on_fake, "hinge")}
+
+    def _shown(self, pictures: torch.Tensor, noise: Noise) -> dict[str, torch.Tensor]:
+        return self.network(diff_augment(pictures, self.diffaugment, noise), FeatureDiscriminator.LAYERS)
 
     @torch.no_grad()
     def _mean_grams(self, painting: Callable[[int], torch.Tensor]) -> dict[str, torch.Tensor]:

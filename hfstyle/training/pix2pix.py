@@ -101,12 +101,12 @@ class Pix2Pix(Method):
         }
         if c.lambda_tv:
             losses["total_variation"] = c.lambda_tv * total_variation(fakes)
-        features = self.feature_terms.features(fakes)
+        features = self.feature_terms.features(fakes, noise)
         losses |= self.feature_terms.losses(features, photos)  # texture of the paintings, content of the photo
         self.accelerator.backward(sum(losses.values()) * share)
 
         set_requires_grad(True, discriminator)
-        judged = self.feature_terms.discriminator_losses(features, paintings)
+        judged = self.feature_terms.discriminator_losses(features, paintings, noise)
         judged["discriminator"] = self.pairs.discriminator_loss(
             discriminator, torch.cat([photos, paintings], 1), fake_pairs, noise
         )

@@ -67,7 +67,7 @@ class StyleGram(Method):
 
         set_requires_grad(False, discriminator)
         fakes = generator(photos)
-        features = self.feature_terms.features(fakes)
+        features = self.feature_terms.features(fakes, noise)
         losses = {
             # the discriminator takes it for a painting
             "adversarial": c.lambda_adversarial * self.paintings.generator_loss(discriminator, fakes, noise),
@@ -81,7 +81,7 @@ class StyleGram(Method):
         self.accelerator.backward(sum(losses.values()) * share)
 
         set_requires_grad(True, discriminator)
-        judged = self.feature_terms.discriminator_losses(features, paintings)
+        judged = self.feature_terms.discriminator_losses(features, paintings, noise)
         judged["discriminator"] = self.paintings.discriminator_loss(
             discriminator, paintings, fakes, noise, photos if c.photo_negatives else None
         )
