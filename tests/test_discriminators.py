@@ -241,3 +241,16 @@ def test_a_spectral_convolution_never_stretches():
     # without a state, parts of a batch are the batch
     torch.testing.assert_close(own(x)[1:], own(x[1:]))
     assert len(own.state_dict()) == 2
+
+
+def test_a_spectral_convolution_is_computed_in_full_precision(monkeypatch):
+    """GPUs have no eigenvalues in half precision, and unlike CPUs do not fall back."""
+    solve = torch.linalg.eigvalsh
+
+    def strict(matrix):
+        assert matrix.dtype == torch.float32
+        return solve(matrix)
+
+    monkeypatch.setattr(torch.linalg, "eigvalsh", strict)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert SpectralConv2d(6, 5, 3)(torch.rand(2, 6, 7, 8)).dtype == torch.bfloat16

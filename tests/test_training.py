@@ -675,7 +675,7 @@ def test_gram_and_content_terms(pictures, tmp_path):
 
     def terms(painted, **weights):
         terms = FeatureTerms(config(pictures, tmp_path, **weights), stream, trainer.accelerator)
-        return terms.losses(terms.features(painted), photo)
+        return terms.losses(terms.features(painted, Noise(0, [0])), photo)
 
     both = {"lambda_gram": 2.0, "lambda_content": 0.5}
     unpainted, copied = terms(photo, **both), terms(painting, **both)
@@ -684,6 +684,28 @@ def test_gram_and_content_terms(pictures, tmp_path):
     assert terms(photo) == {}
     single = terms(photo, lambda_gram=1.0)
     assert list(single) == ["gram"] and single["gram"] * 2 == pytest.approx(unpainted["gram"].item(), rel=0.02)
+
+
+def test_diffaugment_is_for_the_discriminator_of_features_too(pictures, tmp_path):
+    """It is shown neither a painted photo nor a painting as it is; the terms beside it are of the whole picture."""
+    from hfstyle.training.perceptual import FeatureTerms
+
+    trainer = Trainer(CycleGAN, config(pictures, tmp_path, max_steps=1, mixed_precision="no"))
+    stream = trainer.material.stream
+    photo, painting = (image[None] for image in stream[0][1:])
+
+    def losses(policy):
+        torch.manual_seed(0)
+        weights = {"lambda_gram": 1.0, "lambda_content": 1.0, "lambda_features": 1.0, "diffaugment": policy}
+        terms = FeatureTerms(config(pictures, tmp_path, **weights), stream, trainer.accelerator)
+        noise = Noise(0, [0])
+        features = terms.features(photo, noise)
+        return terms.losses(features, photo) | terms.discriminator_losses(features.detach(), painting, noise)
+
+    plain, augmented = losses(""), losses("cutout")
+    assert {name for name in plain if plain[name] != augmented[name]} == {
+        "adversarial_features", "discriminator_features",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("method", [StyleGram, Bank], ids=lambda method: method.name)
