@@ -1,0 +1,62 @@
+"""A bank with styles that were learnt for it apart: `python benchmarks/recipes/gather.py OUT/bank OUT/numbers... OUT/all`.
+
+The network is the first bank's, and all others were trained from it with `--freeze-network`, so that their styles fit it.
+These take the place of the first's; discriminators, curves and the card are the first's, and the card says so.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+
+from hfstyle import AutoModel
+from hfstyle.images import contact_sheet, list_images, read_image, save_image
+from hfstyle.training.material import SAMPLES, spread
+
+ROOT = Path(__file__).parents[2]
+LAST = "The command below is the one before the last."
+OTHERS = (
+    "output", "title", "about", "threads", "init_from", "source", "styles", "teachers", "lambda_teacher", "sample_photos",
+    "freeze_network", "checkpoint_every", "sample_every",
+)  # fmt: skip
+"""Options that leave what is learnt as it is, or that the card tells in words."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("bank", type=Path)
+    parser.add_argument("numbers", type=Path, nargs="+")
+    parser.add_argument("together", type=Path)
+    asked = parser.parse_args()
+    shutil.copytree(asked.bank, asked.together, ignore=shutil.ignore_patterns("checkpoint-*", "best", "samples"))
+    bank = AutoModel.from_pretrained(asked.bank, device="cpu")
+    here = json.loads((asked.bank / "options.json").read_text("utf-8"))
+    told = []
+    for folder in asked.numbers:
+        learnt = AutoModel.from_pretrained(folder, device="cpu")
+        assert learnt.fingerprint == bank.fingerprint, f"{folder} has another network: train it with --freeze-network"
+        there = json.loads((folder / "options.json").read_text("utf-8"))
+        changed = " ".join(
+            f"--{name.replace('_', '-')} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+            for name, value in there.items()
+            if value != here.get(name) and name not in OTHERS
+        )
+        names = list(learnt.styles)
+        told.append(f"those of {' and '.join(f'`{name}`' for name in names)}, with `{changed}` and no teacher")
+        with torch.no_grad():
+            for name in names:
+                bank.numbers[bank.styles.index(name)] = learnt.numbers[names.index(name)]
+    bank.save_pretrained(asked.together, card="")
+    photos = [read_image(path) for path in spread(list_images(ROOT / "hfstyle" / "assets" / "examples"), SAMPLES)]
+    rows = [photos, *([bank.stylize(photo, style) for photo in photos] for style in bank.styles)]
+    save_image(contact_sheet(rows, cell=152), asked.together / "samples.jpg")
+    card = (asked.bank / "README.md").read_text("utf-8")
+    assert card.count(LAST) == 1, f"the card does not say {LAST!r}"
+    more = f"{LAST} After it the numbers alone of some styles were learnt on: {'; '.join(told)}."
+    (asked.together / "README.md").write_text(card.replace(LAST, more), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
