@@ -1,7 +1,7 @@
-"""A bank with styles that were learnt for it apart: `python benchmarks/recipes/gather.py OUT/bank OUT/numbers... OUT/all`.
+"""A bank with styles that were learnt apart: `python benchmarks/recipes/gather.py OUT/bank OUT/dots... OUT/all/bank`.
 
-The network is the first bank's, and all others were trained from it with `--freeze-network`, so that their styles fit it.
-These take the place of the first's; discriminators, curves and the card are the first's, and the card says so.
+The network is the first bank's, and all others were trained from it with `--freeze-network`, so that their styles fit
+it. These take the place of the first's; discriminators, curves and the card are the first's, and the card says so.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from hfstyle.training.material import SAMPLES, spread
 ROOT = Path(__file__).parents[2]
 LAST = "The command below is the one before the last."
 OTHERS = (
-    "output", "title", "about", "threads", "init_from", "source", "styles", "teachers", "lambda_teacher", "sample_photos",
-    "freeze_network", "checkpoint_every", "sample_every",
+    "output", "title", "about", "threads", "init_from", "source", "styles", "teachers", "lambda_teacher",
+    "sample_photos", "freeze_network", "checkpoint_every", "sample_every",
 )  # fmt: skip
 """Options that leave what is learnt as it is, or that the card tells in words."""
 
