@@ -291,7 +291,7 @@ class SpectralConv2d(nn.Conv2d):
     step as torch's `spectral_norm` does: so it has no state, and a batch in parts is the batch as a whole."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(x.device.type, enabled=False):  # eigenvalues there are not in half precision
+        with torch.autocast(x.device.type, enabled=False):  # in which GPUs have no eigenvalues
             # Of a copy: where memory is not aligned, as in a mapped file, BLAS adds up in another order.
             weight = self.weight.flatten(1).clone()
             largest = torch.linalg.eigvalsh(weight @ weight.mT)[-1].sqrt()  # far faster than all singular values

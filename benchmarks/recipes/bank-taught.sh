@@ -10,9 +10,14 @@ ART=${ART:?set ART to the folder of pictures}
 OUT=${OUT:?set OUT to a folder for the training}
 INIT=${INIT:-$OUT/bank}
 train=(torchrun --nproc_per_node "${PROCESSES:-1}" train.py bank)
-paintings() { for style in "$@"; do echo "$style=$ART/$style/train"; done; }
+paintings() {
+  styles=()
+  for style in "$@"; do
+    styles+=("$style=$ART/$style/train")
+  done
+}
 names=(monet vangogh pointillism impressionism ukiyoe shanshui kuindzhi pirosmani)
-mapfile -t styles < <(paintings "${names[@]}")
+paintings "${names[@]}"
 # What the teachers keep of the photo stands in place of most of the content term.
 teachers=(monet=monet vangogh=vangogh ukiyoe=ukiyoe shanshui=shanshui kuindzhi=kuindzhi pirosmani=pirosmani)
 every=(
@@ -23,8 +28,8 @@ all=("${every[@]}" --styles "${styles[@]}" --teachers "${teachers[@]}")
 paint=(--lambda-adversarial 1 --lambda-features 1 --lambda-gram 1 --lambda-tv 0.05 --lambda-tradition 1)
 # Discriminators start afresh, for earlier ones seem to know the few paintings by heart.
 alone() {
-  mkdir -p "$OUT/alone/$1"
-  cp "$2/config.json" "$2/model.safetensors" "$OUT/alone/$1"
+  mkdir -p "$OUT/alone/${1##*/}"
+  cp "$1/config.json" "$1/model.safetensors" "$OUT/alone/${1##*/}"
 }
 mkdir -p "$OUT"
 { cat benchmarks/recipes/bank.md; python benchmarks/recipes/traditions.py "${names[@]}"; } >"$OUT/bank.md"
@@ -33,21 +38,20 @@ if [ -z "${TAUGHT:-}" ]; then
   "${train[@]}" --output "$OUT/bank-looking-on" "${all[@]}" --init-from "$INIT" --ema 0.998 \
     --crop 192 --resize 192 384 --batch-size 3 --max-steps 3400 --lr 4e-4 --decay-start 0.5 \
     --lambda-adversarial 0 --lambda-features 0 --lambda-gram 0 --lambda-content 0 --lambda-tv 0 "$@"
-  alone looking-on "$OUT/bank-looking-on"
+  alone "$OUT/bank-looking-on"
   # Then it paints, small crops first.
-  "${train[@]}" --output "$OUT/bank-128" "${all[@]}" --init-from "$OUT/alone/looking-on" --ema 0.998 \
+  "${train[@]}" --output "$OUT/bank-128" "${all[@]}" --init-from "$OUT/alone/bank-looking-on" --ema 0.998 \
     --crop 128 --resize 144 256 --batch-size 4 --max-steps 1500 --lr 5e-4 --lr-discriminator 1e-4 --decay-start 0.65 \
     "${paint[@]}" --lambda-teacher 0.4 --lambda-content 0.1 "$@"
   TAUGHT=$OUT/bank-128
 fi
-alone taught "$TAUGHT"
+alone "$TAUGHT"
 # Many larger crops. DiffAugment is against knowing by heart.
-"${train[@]}" --output "$OUT/bank-taught" "${all[@]}" --init-from "$OUT/alone/taught" --about "$OUT/bank.md" \
+"${train[@]}" --output "$OUT/bank-taught" "${all[@]}" --init-from "$OUT/alone/${TAUGHT##*/}" --about "$OUT/bank.md" \
   --crop 192 --resize 192 320 --batch-size 32 --max-steps 1229 --lr 4e-4 --lr-discriminator 1e-4 --decay-start 0.6 \
   "${paint[@]}" --lambda-teacher 0.4 --lambda-content 0.1 --diffaugment translation,cutout "$@"
 # Styles without a teacher kept too little of the photo with so little of the content term. Their numbers are enough.
-dots=(pointillism impressionism)
-mapfile -t styles < <(paintings "${dots[@]}")
+paintings pointillism impressionism
 "${train[@]}" --output "$OUT/bank-dots" "${every[@]}" --styles "${styles[@]}" --init-from "$OUT/bank-taught" \
   --freeze-network --ema 0.99 --crop 192 --resize 192 320 --batch-size 2 --max-steps 350 --lr 2e-3 \
   --lr-discriminator 5e-5 --decay-start 0.5 "${paint[@]}" --lambda-content 0.35 --diffaugment translation,cutout "$@"

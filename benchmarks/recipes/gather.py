@@ -14,6 +14,7 @@ import torch
 from hfstyle import AutoModel
 from hfstyle.images import contact_sheet, list_images, read_image, save_image
 from hfstyle.training.material import SAMPLES, spread
+from hfstyle.training.report import shell
 
 ROOT = Path(__file__).parents[2]
 LAST = "The command below is the one before the last."
@@ -30,7 +31,8 @@ def main() -> None:
     parser.add_argument("numbers", type=Path, nargs="+")
     parser.add_argument("together", type=Path)
     asked = parser.parse_args()
-    shutil.copytree(asked.bank, asked.together, ignore=shutil.ignore_patterns("checkpoint-*", "best", "samples"))
+    ignored = shutil.ignore_patterns("checkpoint-*", "best", "samples")
+    shutil.copytree(asked.bank, asked.together, ignore=ignored, dirs_exist_ok=True)
     bank = AutoModel.from_pretrained(asked.bank, device="cpu")
     here = json.loads((asked.bank / "options.json").read_text("utf-8"))
     told = []
@@ -39,15 +41,15 @@ def main() -> None:
         assert learnt.fingerprint == bank.fingerprint, f"{folder} has another network: train it with --freeze-network"
         there = json.loads((folder / "options.json").read_text("utf-8"))
         changed = " ".join(
-            f"--{name.replace('_', '-')} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+            f"--{name.replace('_', '-')} {shell(value)}"
             for name, value in there.items()
             if value != here.get(name) and name not in OTHERS
         )
-        names = list(learnt.styles)
-        told.append(f"those of {' and '.join(f'`{name}`' for name in names)}, with `{changed}` and no teacher")
+        names = " and ".join(f"`{name}`" for name in learnt.styles)
+        told.append(f"those of {names}, with `{changed}` and no teacher")
         with torch.no_grad():
-            for name in names:
-                bank.numbers[bank.styles.index(name)] = learnt.numbers[names.index(name)]
+            for name in learnt.styles:
+                bank.numbers[bank.styles.index(name)] = learnt.numbers_of(name)
     bank.save_pretrained(asked.together, card="")
     photos = [read_image(path) for path in spread(list_images(ROOT / "hfstyle" / "assets" / "examples"), SAMPLES)]
     rows = [photos, *([bank.stylize(photo, style) for photo in photos] for style in bank.styles)]
