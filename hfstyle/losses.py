@@ -101,15 +101,20 @@ def gram_loss(features: Mapping[str, torch.Tensor], targets: Mapping[str, torch.
     return torch.stack(terms).mean()
 
 
-def content_loss(features: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def content_loss(features: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | float = 1.0) -> torch.Tensor:
     """Distance between the features of two pictures, as a part of the second's. Returns a scalar.
 
     Mean over pictures of |F - P|² / |P|²: Gatys et al. 2016, eq. 1 (Johnson et al. 2016, eq. 2), divided by the
     target's own size.
+
+    Args:
+        features: (batch, channels, height, width).
+        target: Of the same shape.
+        weights: Of each picture (batch,), or of all.
     """
     features, target = full_precision(features), full_precision(target)
     difference = (features - target).square().sum((1, 2, 3))
-    return (difference / target.square().sum((1, 2, 3)).clamp_min(1e-8)).mean()
+    return (weights * difference / target.square().sum((1, 2, 3)).clamp_min(1e-8)).mean()
 
 
 def patch_nce_loss(query: torch.Tensor, key: torch.Tensor, temperature: float = 0.07) -> torch.Tensor:

@@ -791,6 +791,27 @@ def test_a_bank_learns_from_a_model_that_paints_already(pictures, tmp_path):
         Trainer(Bank, config(pictures, tmp_path / "b", Bank, teachers=("waves=nobody",)))
 
 
+def test_a_style_may_keep_more_of_the_photo_than_others(pictures, tmp_path):
+    trainer = Trainer(Bank, config(pictures, tmp_path, Bank, content_of=("waves=0.3",), lambda_content=0.1))
+    _, photo, _, painting = trainer.material.stream[0]
+    terms = trainer.method.feature_terms
+
+    def content(*styles):
+        photos, painted = (image.expand(len(styles), -1, -1, -1) for image in (photo, painting))
+        numbers = torch.tensor([list(trainer.config.pictures_of).index(style) for style in styles])
+        return terms.losses(terms.features(painted, Noise(0, numbers)), photos, numbers)["content"].item()
+
+    assert content("waves") == pytest.approx(3 * content("noise"), rel=0.02)
+    assert content("waves", "noise") == pytest.approx(2 * content("noise"), rel=0.02)
+    for wrong, words in (
+        (("dots=1",), "not one of --styles"),
+        (("waves=much",), "numbers of at least 0"),
+        (("waves=-1",), "numbers of at least 0"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            config(pictures, tmp_path, Bank, content_of=wrong).check()
+
+
 def test_the_average_is_what_is_saved(pictures, tmp_path):
     Trainer(CycleGAN, config(pictures, tmp_path / "raw", max_steps=3, ema=0)).train()
     Trainer(CycleGAN, config(pictures, tmp_path / "averaged", max_steps=3, ema=0.9)).train()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -289,6 +290,9 @@ class StyledConfig(TranslationConfig):
     repository on the Hub. See hfstyle/training/teachers.py."""
     lambda_teacher: float = 1.0
     """Weight of the distance to what the style's teacher paints: colours, Gram matrices and VGG16 features."""
+    content_of: tuple[str, ...] = ()
+    """Weights of the content loss for single styles, each as NAME=WEIGHT, in place of --lambda-content: less where a
+    teacher keeps the photo, more where a style loses it."""
     target: Suppress[None] = None
     pool_size: Suppress[int] = 0
     discriminator: Suppress[str] = "patch"
@@ -307,11 +311,25 @@ class StyledConfig(TranslationConfig):
         """The teachers of those styles that have one, by the styles' names."""
         return _by_style("--teachers", self.teachers, "MODEL, such as monet=alice/monet")
 
+    @property
+    def contents_of(self) -> dict[str, float]:
+        """The weight of the content loss for those styles that have one of their own, by the styles' names."""
+        weights = {}
+        for name, given in _by_style("--content-of", self.content_of, "WEIGHT, such as monet=0.1").items():
+            try:
+                weights[name] = float(given)
+            except ValueError:
+                weights[name] = math.nan
+            if not 0 <= weights[name] < math.inf:
+                raise OptionError(f"--content-of takes numbers of at least 0, not {given!r:.100} for {name!r:.100}")
+        return weights
+
     def check(self) -> None:
         super().check()
         self._at_least(0, "lambda_teacher")
-        if strange := [name for name in self.teachers_of if name not in self.pictures_of]:
-            raise OptionError(f"--teachers has one for {strange[0]!r:.100}, which is not one of --styles")
+        for option, given in (("--teachers", self.teachers_of), ("--content-of", self.contents_of)):
+            if strange := [name for name in given if name not in self.pictures_of]:
+                raise OptionError(f"{option} has one for {strange[0]!r:.100}, which is not one of --styles")
 
 
 def _by_style(option: str, given: Sequence[str], value: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from hfstyle.discriminators import FeatureDiscriminator
 from hfstyle.features import CONTENT_LAYER, STYLE_LAYERS, VGG16Features
 from hfstyle.losses import content_loss, discriminator_loss, generator_loss, gram_loss, gram_matrix
 from hfstyle.training.adversary import set_requires_grad
-from hfstyle.training.config import PictureConfig
+from hfstyle.training.config import PictureConfig, StyledConfig
 from hfstyle.training.diffaugment import diff_augment
 from hfstyle.training.noise import Noise
 from hfstyle.training.start import start_feature_discriminator
@@ -51,11 +51,16 @@ class FeatureTerms:
     def __init__(self, config: PictureConfig, stream: PictureStream, accelerator: Accelerator):
         self.accelerator = accelerator
         self.lambda_gram = config.lambda_gram
-        self.lambda_content = getattr(config, "lambda_content", 0.0)
+        weights = [getattr(config, "lambda_content", 0.0)]
+        if isinstance(config, StyledConfig):
+            weights = [config.contents_of.get(style, *weights) for style in config.pictures_of]
+        self.content_weights = torch.tensor(weights, device=accelerator.device) if any(weights) else None
         self.lambda_features = config.lambda_features
         self.discriminator = start_feature_discriminator(config) if self.lambda_features else None
         self.diffaugment = config.diffaugment if self.discriminator else ""
-        self.plain = {*(STYLE_LAYERS if self.lambda_gram else ()), *((CONTENT_LAYER,) if self.lambda_content else ())}
+        self.plain = set(STYLE_LAYERS if self.lambda_gram else ())
+        if self.content_weights is not None:
+            self.plain.add(CONTENT_LAYER)
         layers = self.plain | set(FeatureDiscriminator.LAYERS if self.discriminator else ())
         if not self.diffaugment:
             self.plain = layers  # one pass through the network is enough for both
@@ -94,10 +99,11 @@ class FeatureTerms:
         if self.lambda_gram:
             targets = {layer: grams if styles is None else grams[styles] for layer, grams in self.style.items()}
             losses["gram"] = self.lambda_gram * gram_loss(features.plain, targets)
-        if self.lambda_content:
+        if self.content_weights is not None:
+            weights = self.content_weights if styles is None else self.content_weights[styles]
             with self.accelerator.autocast(), torch.no_grad():
                 kept = self.network(photos, [CONTENT_LAYER])[CONTENT_LAYER]
-            losses["content"] = self.lambda_content * content_loss(features.plain[CONTENT_LAYER], kept)
+            losses["content"] = content_loss(features.plain[CONTENT_LAYER], kept, weights)
         if self.discriminator is not None:
             set_requires_grad(False, self.discriminator)
             outputs = self.discriminator(features.shown, styles)
