@@ -286,6 +286,70 @@ def test_another_photo_ends_the_painting_of_the_first(open_page, photo, tmp_path
     assert not page.locator("#stop").is_visible()
 
 
+def test_it_hears_of_a_painting_that_is_begun_as_the_last_one_ends(open_page, photo, tmp_path):
+    """The server has told of all there was, and ended the stream. On a slow connection the page asks for more before
+    it knows that."""
+    small_photo(tmp_path / "large.png", size=(2000, 1400))
+    page = open_page()
+    page.get_by_role("radio", name="Monet", exact=True).check()
+    choose(page, tmp_path / "large.png")
+    page.wait_for_timeout(SECONDS)
+    told, asked = [], []
+
+    def tell_late(route: sync_api.Route) -> None:
+        if told:
+            return route.continue_()
+        told.append(route.fetch())  # all of it
+        while not asked:
+            page.wait_for_timeout(SECONDS / 10)
+        page.wait_for_timeout(SECONDS)
+        route.fulfill(response=told[0])
+
+    def ask_late(route: sync_api.Route) -> None:
+        if asked:
+            return route.continue_()
+        while not told:
+            page.wait_for_timeout(SECONDS / 10)
+        answer = route.fetch()
+        route.fulfill(response=answer)
+        asked.append(answer)
+
+    page.route("**/queue/data*", tell_late)
+    with page.expect_request("**/queue/data*"):
+        page.locator("#paint").click()
+    page.route("**/queue/join*", ask_late)
+    page.get_by_role("button", name="Paint this photo: Life").click()
+    painted(page)
+    assert told and asked
+    assert download(page).suggested_filename == "life-monet.png"
+
+
+def test_what_was_painted_too_late_covers_nothing(open_page, photo):
+    """On a slow connection the painting is on its way already when one chooses another photo."""
+    page = open_page()
+    page.get_by_role("radio", name="Monet", exact=True).check()
+    choose(page, photo)
+    paint(page)
+    page.wait_for_timeout(SECONDS)
+    told = []
+
+    def tell_late(route: sync_api.Route) -> None:
+        if told:
+            return route.continue_()
+        told.append(route.fetch())
+        page.locator("#another").click()
+        page.wait_for_timeout(SECONDS)
+        route.fulfill(response=told[0])
+
+    page.route("**/queue/data*", tell_late)
+    page.locator("#paint").click()
+    page.wait_for_timeout(6 * SECONDS)
+    assert "process_completed" in told[0].text()
+    assert not page.locator("#comparison .comparison").is_visible() and not page.locator("#stop").is_visible()
+    choose(page, photo)
+    paint(page)
+
+
 def test_it_is_stopped_before_the_server_has_answered(open_page, photo):
     """On a slow connection there is nothing yet to cancel when one thinks better of it."""
     page = open_page()

@@ -134,29 +134,81 @@ def photo_input(**options: Any) -> PhotoInput:
     )
 
 
-_CANCEL_SCRIPT = """
-// Gradio 6.31 cancels a call by the name that the server's answer gives it. Before that is there it asks for the end
-// of nothing, which is an error, and what the call brings covers what is chosen meanwhile. So this cancels when the
-// name is known, and leaves Gradio without an answer, for which it waits no more.
-const send = window.fetch.bind(window), calls = new Map();
-window.fetch = async (address, options) => {
-    const what = /\\/gradio_api\\/(queue\\/join|cancel|reset)(\\?|$)/.exec(address)?.[1];
-    if (!what || typeof options?.body !== "string") return send(address, options);
-    const asked = JSON.parse(options.body), key = asked.session_hash + " " + asked.fn_index;
-    if (what === "queue/join") {
-        const call = {cancel: null};
-        calls.set(key, call);
-        const answer = await send(address, options);
-        if (calls.get(key) === call) calls.delete(key);
-        if (!call.cancel) return answer;
-        answer.json().then(told => call.cancel(told.event_id)).catch(() => {});  // refused, so there is none to cancel
-        return new Promise(() => {});
+_CALLS_SCRIPT = """
+// What Gradio 6.31 gets wrong between a page and its server, which shows on slow lines.
+const send = window.fetch.bind(window);
+const asked = new Map();  // the last call of each function that is not answered yet
+const awaited = new Set(), given_up = new Set();  // names of calls that the server has answered
+let go_on = () => {};
+// Gradio cancels a call by the name that the server's answer gives it. Before that is there it asks for the end of
+// nothing, which is an error, and what the call brings covers what is chosen meanwhile. So this cancels when the name
+// is known, and leaves Gradio without an answer, for which it waits no more.
+const ask = async (key, address, options) => {
+    const call = {cancel: null};
+    asked.set(key, call);
+    const answer = await send(address, options);
+    if (asked.get(key) === call) asked.delete(key);
+    const name = (await answer.clone().json().catch(() => ({}))).event_id;  // none where it is refused
+    if (!call.cancel) {
+        if (name) awaited.add(name);
+        go_on();
+        return answer;
     }
-    if (asked.event_id) return send(address, options);
-    if (calls.has(key)) calls.get(key).cancel = name => {
-        if (name) send(address, {...options, body: JSON.stringify({...asked, event_id: name})});
+    if (name) call.cancel(name);
+    return new Promise(() => {});
+};
+const cancel = (key, name, address, options) => {
+    if (!name) {
+        if (asked.has(key)) asked.get(key).cancel = name => {
+            const body = JSON.stringify({...JSON.parse(options.body), event_id: name});
+            cancel(key, name, address, {...options, body});
+        };
+        return new Response("{}");
+    }
+    given_up.add(name);
+    return send(address, options);
+};
+// The server ends the stream of what its calls bring with the last of them. The page asks for another stream only when
+// it has heard that, and so never for what brings a call that it makes before. To the page the stream has no end here:
+// it goes on as soon as there is a call to hear of. What a call brings that was cancelled on its way is left out.
+const listen = async request => {
+    const first = await send(request.clone());
+    if (!first.ok) return first;
+    const pass = async (answer, page) => {
+        const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+        for (let text = "";;) {
+            const {done, value} = await reader.read();
+            if (done) throw new Error("the stream was cut off");
+            const lines = (text + value).split("\\n\\n");
+            text = lines.pop();
+            for (const line of lines) {
+                const told = JSON.parse(line.slice("data: ".length)), over = told.msg === "process_completed";
+                if (told.msg === "close_stream") return;
+                if (over) awaited.delete(told.event_id);
+                if (!given_up.has(told.event_id)) page.enqueue(line + "\\n\\n");
+                else if (over) page.enqueue(`data: ${JSON.stringify({...told, output: {}, success: true})}\\n\\n`);
+            }
+        }
     };
-    return new Response("{}");
+    const start = async page => {
+        try {
+            for (let answer = first;; answer = await send(request.clone())) {
+                if (!answer.ok) throw new Error(`the stream was refused: ${answer.status}`);
+                await pass(answer, page);
+                while (!awaited.size) await new Promise(resolve => { go_on = resolve; });
+            }
+        } catch (error) {
+            page.error(error);
+        }
+    };
+    return new Response(new ReadableStream({start}).pipeThrough(new TextEncoderStream()), {headers: first.headers});
+};
+window.fetch = (address, options) => {
+    const what = /\\/gradio_api\\/(queue\\/join|queue\\/data|cancel|reset)(\\?|$)/.exec(address.url ?? address)?.[1];
+    if (what === "queue/data" && address instanceof Request) return listen(address);
+    if (!what || typeof options?.body !== "string") return send(address, options);
+    const {session_hash, fn_index, event_id} = JSON.parse(options.body), key = session_hash + " " + fn_index;
+    return what === "queue/join" ? ask(key, address, options) : cancel(key, event_id, address, options);
 };
 """
 
@@ -244,7 +296,7 @@ def header(pages: Sequence[str]) -> gr.HTML:
             <div class="languages" role="group" aria-label="Language, 语言">{buttons}</div>
         </header>
         """,
-        js_on_load=_CANCEL_SCRIPT
+        js_on_load=_CALLS_SCRIPT
         + _HEADER_SCRIPT % {"locales": json.dumps(list(LANGUAGES)), "entries": json.dumps(entries)},
         **BARE,
     )
