@@ -147,8 +147,8 @@ const ask = async (key, address, options) => {
     const call = {cancel: null};
     asked.set(key, call);
     const answer = await send(address, options);
-    if (asked.get(key) === call) asked.delete(key);
     const name = (await answer.clone().json().catch(() => ({}))).event_id;  // none where it is refused
+    if (asked.get(key) === call) asked.delete(key);
     if (!call.cancel) {
         if (name) awaited.add(name);
         go_on();
@@ -178,7 +178,8 @@ const listen = async request => {
         const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
         for (let text = "";;) {
             const {done, value} = await reader.read();
-            if (done) throw new Error("the stream was cut off");
+            if (done && awaited.size) throw new Error("the stream was cut off");
+            if (done) return;
             const lines = (text + value).split("\\n\\n");
             text = lines.pop();
             for (const line of lines) {
