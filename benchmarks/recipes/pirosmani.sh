@@ -16,10 +16,19 @@ done
   python benchmarks/recipes/traditions.py pirosmani
   cat benchmarks/recipes/pirosmani.md
 } >"$OUT/pirosmani.md"
-accelerate launch train.py cyclegan --output "$OUT/pirosmani" --source "$ART/photos/train" \
-  --target "$ART/pirosmani/train" --sample-photos hfstyle/assets/examples --title "Pirosmani (CycleGAN)" \
-  --about "$OUT/pirosmani.md" --init-from "$OUT/alone/kuindzhi" --inner-crop 0.9 --aspect-jitter 0.1 \
-  --norm instance_blocks --ngf 24 --n-blocks 6 --ndf 32 --ema 0.998 --sample-every 250 --checkpoint-every 100 \
-  --resume latest --eval-every 0 --crop 160 --resize 160 320 --max-steps 1500 --lr 2e-4 --lr-discriminator 1e-4 \
-  --lambda-identity 0.4 --cycle-noise 0.05 --lambda-features 1 --lambda-tradition 1 --lambda-gram 1 \
-  --lambda-cycle 4 --lambda-content 0.5 --lambda-tv 1 --photo-negatives "$@"
+train() {
+  accelerate launch train.py cyclegan --output "$OUT/$1" --init-from "$OUT/$2" --source "$ART/photos/train" \
+    --target "$ART/pirosmani/train" --sample-photos hfstyle/assets/examples --title "Pirosmani (CycleGAN)" \
+    --about "$OUT/pirosmani.md" --inner-crop 0.9 --aspect-jitter 0.1 --norm instance_blocks --ngf 24 --n-blocks 6 \
+    --ndf 32 --sample-every 250 --checkpoint-every 100 --resume latest --eval-every 0 --crop 160 --resize 160 320 \
+    --lr 2e-4 --lr-discriminator 1e-4 --lambda-identity 0.4 --cycle-noise 0.05 --lambda-tradition 1 --lambda-gram 1 \
+    --photo-negatives "${@:3}"
+}
+train pirosmani-first alone/kuindzhi --ema 0.998 --max-steps 1500 \
+  --lambda-features 1 --lambda-cycle 4 --lambda-content 0.5 --lambda-tv 1 "$@"
+# Then closer to the paintings, and calmer at last.
+freer=(--ema 0.995 --lambda-features 1.5 --lambda-cycle 3 --lambda-content 0.2)
+train pirosmani-second pirosmani-first --max-steps 1600 "${freer[@]}" --lambda-tv 1 "$@"
+train pirosmani-third pirosmani-second --max-steps 700 --decay-start 0.4 "${freer[@]}" --lambda-tv 4 "$@"
+python benchmarks/recipes/mean.py "$OUT/pirosmani-first=2" "$OUT/pirosmani-second=3" "$OUT/pirosmani-third=3" \
+  "$OUT/pirosmani"
