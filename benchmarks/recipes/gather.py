@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 LAST = "The command below is the one before the last."
 OTHERS = (
     "output", "title", "about", "threads", "init_from", "source", "styles", "teachers", "lambda_teacher",
-    "sample_photos", "freeze_network", "checkpoint_every", "sample_every",
+    "sample_photos", "freeze_network", "checkpoint_every", "sample_every", "log_every",
 )  # fmt: skip
 """Options that leave what is learnt as it is, or that the card tells in words."""
 
@@ -43,7 +43,7 @@ def main() -> None:
         changed = " ".join(
             f"--{name.replace('_', '-')} {shell(value)}"
             for name, value in there.items()
-            if value != here.get(name) and name not in OTHERS
+            if value not in (here.get(name), []) and name not in OTHERS
         )
         names = " and ".join(f"`{name}`" for name in learnt.styles)
         told.append(f"those of {names}, with `{changed}` and no teacher")

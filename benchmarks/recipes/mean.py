@@ -1,8 +1,8 @@
 """The mean of trainings that went on from each other: `python benchmarks/recipes/mean.py OUT/a=2 OUT/b=3 OUT/mean`.
 
 Where one paints too freely and the other too timidly, their mean may do what neither does (Wortsman et al. 2022,
-"Model soups", arXiv:2203.05482). Each counts as often as it says. Generators are averaged; discriminators, curves and
-the card are those of the last.
+"Model soups", arXiv:2203.05482). Each counts as often as it says. Generators are averaged; discriminators, curves, the
+card and, of a bank, samples are those of the last.
 """
 
 import argparse
@@ -25,6 +25,8 @@ def main() -> None:
     ignored = shutil.ignore_patterns("checkpoint-*", "best", "samples")
     shutil.copytree(folders[-1], asked.mean, ignore=ignored, dirs_exist_ok=True)
     for generator in ("", "reverse"):
+        if not (asked.mean / generator / "config.json").exists():
+            return  # a bank: it knows no way back
         models = [AutoModel.from_pretrained(folder, subfolder=generator, device="cpu") for folder in folders]
         states = [model.state_dict() for model in models]
         mean = {
