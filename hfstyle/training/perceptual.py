@@ -43,17 +43,19 @@ class FeatureTerms:
     its styles, so it is the same after a resume.
 
     Args:
-        config: Its `lambda_gram`, `lambda_content` and `lambda_features` are the weights; 0 leaves a term out. Its
-            `diffaugment` changes what the discriminator sees.
+        config: Its `lambda_gram`, `lambda_content` (or `content_of`, for single styles) and `lambda_features` are the
+            weights; 0 leaves a term out. Its `diffaugment` changes what the discriminator sees.
         stream: Where the paintings come from.
     """
 
     def __init__(self, config: PictureConfig, stream: PictureStream, accelerator: Accelerator):
         self.accelerator = accelerator
         self.lambda_gram = config.lambda_gram
-        weights = [getattr(config, "lambda_content", 0.0)]
+        of_all = getattr(config, "lambda_content", 0.0)
+        weights = [of_all]
         if isinstance(config, StyledConfig):
-            weights = [config.contents_of.get(style, *weights) for style in config.pictures_of]
+            of_some = config.contents_of
+            weights = [of_some.get(style, of_all) for style in config.pictures_of]
         self.content_weights = torch.tensor(weights, device=accelerator.device) if any(weights) else None
         self.lambda_features = config.lambda_features
         self.discriminator = start_feature_discriminator(config) if self.lambda_features else None
