@@ -75,6 +75,17 @@ further pirosmani bank-pirosmani-second alone/bank-pirosmani-first --max-steps 4
 mean=(python benchmarks/recipes/mean.py)
 "${mean[@]}" "$OUT/bank-ukiyoe-first=1" "$OUT/bank-ukiyoe-second=2" "$OUT/bank-ukiyoe"
 "${mean[@]}" "$OUT/bank-pirosmani-first=1" "$OUT/bank-pirosmani-second=1" "$OUT/bank-pirosmani"
-mkdir -p "$OUT/all"
 python benchmarks/recipes/gather.py "$OUT/bank-taught" "$OUT/bank-dots" "$OUT/bank-ukiyoe" "$OUT/bank-pirosmani" \
-  "$OUT/all/bank"
+  "$OUT/bank-eight"
+# So the numbers of others, before the discriminators of all styles.
+further pointillism bank-pointillism bank-eight --max-steps 700 --decay-start 0.6 "${freer[@]}" --lambda-content 0.25 "$@"
+further impressionism bank-impressionism bank-eight --max-steps 700 --decay-start 0.6 "${freer[@]}" --lambda-content 0.35 "$@"
+further vangogh bank-vangogh bank-eight --max-steps 360 --decay-start 0.4 "${freer[@]}" --lambda-content 0.2 "$@"
+# Pirosmani goes to and fro.
+further pirosmani bank-pirosmani-third bank-eight --max-steps 400 --decay-start 1 "${freer[@]}" --lambda-content 0.2 \
+  --checkpoints-limit 3 "$@"
+third=$OUT/bank-pirosmani-third
+"${mean[@]}" "$third/checkpoint-200=1" "$third/checkpoint-300=1" "$third=1" "$OUT/bank-pirosmani-calm"
+mkdir -p "$OUT/all"
+python benchmarks/recipes/gather.py "$OUT/bank-taught" "$OUT/bank-ukiyoe" "$OUT/bank-pointillism" \
+  "$OUT/bank-impressionism" "$OUT/bank-vangogh" "$OUT/bank-pirosmani-calm" "$OUT/all/bank"
