@@ -81,11 +81,17 @@ python benchmarks/recipes/gather.py "$OUT/bank-taught" "$OUT/bank-dots" "$OUT/ba
 further pointillism bank-pointillism bank-eight --max-steps 700 --decay-start 0.6 "${freer[@]}" --lambda-content 0.25 "$@"
 further impressionism bank-impressionism bank-eight --max-steps 700 --decay-start 0.6 "${freer[@]}" --lambda-content 0.35 "$@"
 further vangogh bank-vangogh bank-eight --max-steps 360 --decay-start 0.4 "${freer[@]}" --lambda-content 0.2 "$@"
-# Pirosmani goes to and fro.
-further pirosmani bank-pirosmani-third bank-eight --max-steps 400 --decay-start 1 "${freer[@]}" --lambda-content 0.2 \
-  --checkpoints-limit 3 "$@"
-third=$OUT/bank-pirosmani-third
-"${mean[@]}" "$third/checkpoint-200=1" "$third/checkpoint-300=1" "$third=1" "$OUT/bank-pirosmani-calm"
+# Pirosmani goes to and fro: the mean of three stages of one training.
+for steps in 200 300 400; do
+  stage=$OUT/alone/bank-pirosmani-$steps
+  [ -e "$stage" ] && continue
+  further pirosmani bank-pirosmani-third bank-eight --max-steps "$steps" --decay-start 1 "${freer[@]}" \
+    --lambda-content 0.2 "$@"
+  alone "$OUT/bank-pirosmani-third"
+  mv "$OUT/alone/bank-pirosmani-third" "$stage"
+done
+"${mean[@]}" "$OUT/alone/bank-pirosmani-200=1" "$OUT/alone/bank-pirosmani-300=1" "$OUT/bank-pirosmani-third=1" \
+  "$OUT/bank-pirosmani-calm"
 mkdir -p "$OUT/all"
 python benchmarks/recipes/gather.py "$OUT/bank-taught" "$OUT/bank-ukiyoe" "$OUT/bank-pointillism" \
   "$OUT/bank-impressionism" "$OUT/bank-vangogh" "$OUT/bank-pirosmani-calm" "$OUT/all/bank"
