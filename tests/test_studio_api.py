@@ -72,6 +72,13 @@ def test_a_blend_is_painted(client, bank, tmp_path):
     same_pixels(painting, bank.stylize(photo, {"monet": 0.6, "vangogh": 0.4}))
 
 
+def test_a_style_may_be_called_the_bank_s(client, bank, tmp_path):
+    """Whether or not a model has its name, as `hfstyle stylize --style` has it."""
+    photo = small_photo(tmp_path / "photo.png")
+    painting = client.predict(handle_file(photo), "bank:pointillism", api_name="/stylize")
+    same_pixels(painting, bank.stylize(photo, "pointillism"))
+
+
 def test_the_python_in_the_readme_runs(studio, bank, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     photo = small_photo(tmp_path / "photo.jpg", quality=95)

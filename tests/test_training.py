@@ -765,6 +765,29 @@ def test_styles_are_learnt_for_a_bank_that_stays_as_it_is(pictures, tmp_path):
         Trainer(Bank, config(pictures, tmp_path / "b", Bank, **run, **none))
 
 
+def test_a_bank_remembers_its_styles_while_its_network_learns_others(pictures, tmp_path):
+    """The others stay in it, and paint nearly as they did; without the term they would not."""
+    before, photo = AutoModel.from_pretrained("bank"), read_image(pictures / "photos" / "0.png")
+    drift = {}
+    for weight in (10.0, 1e-6):
+        run = {"init_from": "bank", "max_steps": 12, "lr": 5e-4, "ema": 0, "lambda_remembered": weight}
+        Trainer(Bank, config(pictures, tmp_path / str(weight), Bank, **run)).train()
+        bank = AutoModel.from_pretrained(tmp_path / str(weight))
+        assert bank.styles == ("waves", "noise", *before.styles)
+        was, now = (np.asarray(model.stylize(photo, "ukiyoe"), float) for model in (before, bank))
+        drift[weight] = np.abs(now - was).mean()
+    print("DR", drift)
+    assert 0 < drift[10.0] < 0.6 * drift[1e-6]
+    lines = [json.loads(line) for line in (tmp_path / "10.0" / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["remembered"] > 0
+    run = {"init_from": str(tmp_path / "10.0"), "lambda_remembered": 1.0}
+    with pytest.raises(OptionError, match="give --init-from"):
+        config(pictures, tmp_path / "b", Bank, lambda_remembered=1.0).check()
+    learnt = [f"{name}={pictures / 'paintings'}" for name in bank.styles]
+    with pytest.raises(OptionError, match="no styles beside"):
+        Trainer(Bank, config(pictures, tmp_path / "b", Bank, styles=learnt, **run))
+
+
 def test_a_bank_learns_from_a_model_that_paints_already(pictures, tmp_path):
     """What has a teacher comes nearer to it; a teacher may be a style of a bank; of what has none, nothing is said."""
     none = dict.fromkeys(("lambda_adversarial", "lambda_features", "lambda_gram", "lambda_content", "lambda_tv"), 0.0)

@@ -1,7 +1,8 @@
 """A bank with styles that were learnt apart: `python benchmarks/recipes/gather.py OUT/bank OUT/dots... OUT/all/bank`.
 
-The network is the first bank's, and all others were trained from it with `--freeze-network`, so that their styles fit
-it. These take the place of the first's; discriminators, curves and the card are the first's, and the card says so.
+Each takes the place of what was there before: a bank that was trained with `--freeze-network` gives its styles, which
+must fit the network; one that has all styles, trained with `--lambda-remembered`, gives its network too. The order of
+the styles, discriminators, curves and the card are the first's, and the card says so.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from hfstyle.training.material import SAMPLES, spread
 from hfstyle.training.report import shell
 
 ROOT = Path(__file__).parents[2]
-LAST = "The command below is the one before the last."
+LAST = "The command below is that of the training on the GPU."
 OTHERS = (
     "output", "title", "about", "threads", "init_from", "source", "styles", "teachers", "lambda_teacher",
     "sample_photos", "freeze_network", "checkpoint_every", "sample_every", "log_every",
@@ -38,15 +39,20 @@ def main() -> None:
     told = []
     for folder in asked.numbers:
         learnt = AutoModel.from_pretrained(folder, device="cpu")
-        assert learnt.fingerprint == bank.fingerprint, f"{folder} has another network: train it with --freeze-network"
+        same = learnt.fingerprint == bank.fingerprint
+        assert same or {*learnt.styles} == {*bank.styles}, f"{folder} has another network: train with --freeze-network"
         there = json.loads((folder / "options.json").read_text("utf-8"))
         changed = " ".join(
             f"--{name.replace('_', '-')} {shell(value)}"
             for name, value in there.items()
             if value not in (here.get(name), []) and name not in OTHERS
         )
-        names = " and ".join(f"`{name}`" for name in learnt.styles)
-        told.append(f"those of {names}, with `{changed}` and no teacher")
+        names = " and ".join(f"`{style.partition('=')[0]}`" for style in there["styles"])
+        what = "the numbers alone" if same else "the network, which remembered the other styles,"
+        told.append(f"{what} for {names}, with `{changed}` and no teacher")
+        if not same:
+            others = {name: value for name, value in learnt.state_dict().items() if name != "numbers"}
+            bank.load_state_dict(others, strict=False)
         with torch.no_grad():
             for name in learnt.styles:
                 bank.numbers[bank.styles.index(name)] = learnt.numbers_of(name)
@@ -56,7 +62,7 @@ def main() -> None:
     save_image(contact_sheet(rows, cell=152), asked.together / "samples.jpg")
     card = (asked.bank / "README.md").read_text("utf-8")
     assert card.count(LAST) == 1, f"the card does not say {LAST!r}"
-    more = f"{LAST} After it the numbers alone of some styles were learnt on: {'; '.join(told)}."
+    more = f"{LAST} After it these learnt on: {'; '.join(told)}."
     (asked.together / "README.md").write_text(card.replace(LAST, more), "utf-8")
 
 

@@ -388,7 +388,9 @@ class Painter:
     def _check_known(self, style: "Blend | StylePainter") -> None:
         if _was_learnt(style):
             return
-        known = set(bank_styles()) if isinstance(style, Mapping) else {*bundled_styles(), *self._guests}
+        known = {*bank_styles()}
+        if not isinstance(style, Mapping):  # `bank:NAME` whether or not a model has the name
+            known = {*bundled_styles(), *(f"{BANK}:{name}" for name in known), *self._guests}
         if not known.issuperset([style] if isinstance(style, str) else style):
             raise StudioError("error.unknown_style")
 

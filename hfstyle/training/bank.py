@@ -6,6 +6,7 @@ and one of what VGG16 sees in the picture (after Sauer et al. 2021, arXiv:2111.0
 paints in a style already, the bank may learn from it.
 """
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -45,13 +46,18 @@ class BankTrainConfig(StyledConfig):
     """Weight of the total variation of the paintings; a little calms flat areas."""
     lambda_photo: float = 1.0
     """Weight of the loss of the style that gives the photo back, where strength 0 is."""
+    lambda_remembered: float = 0.0
+    """Weight of what holds the other styles of --init-from to what they were while the network learns (learning
+    without forgetting, Li and Hoiem 2016). Above 0 they stay in the bank; at 0 it has the --styles alone."""
     freeze_network: bool = False
     """Learn the styles' numbers alone (Dumoulin et al. 2017, section 3.3): the network, and with it all other styles
     that were learnt for it, stay as they are, so --lambda-photo has nothing to weigh."""
 
     def check(self) -> None:
         super().check()
-        self._at_least(0, "lambda_adversarial", "lambda_photo")
+        self._at_least(0, "lambda_adversarial", "lambda_photo", "lambda_remembered")
+        if self.lambda_remembered and self.init_from is None:
+            raise OptionError("--lambda-remembered needs a bank whose styles to remember: give --init-from")
         if self.freeze_network and self.init_from is None:
             raise OptionError("--freeze-network needs a bank to start from: give --init-from")
 
@@ -70,12 +76,17 @@ class Bank(Method):
 
     def __init__(self, config: BankTrainConfig, accelerator: Accelerator, stream: StyledStream):
         super().__init__(config, accelerator, stream)
-        generator = start_bank(config)
+        generator = start_bank(config, remembers=config.lambda_remembered > 0)
         discriminator = start_style_discriminator(config)
         learns = [*generator.parameters()]
         if config.freeze_network:
             generator.requires_grad_(False)
             learns = [generator.numbers.requires_grad_()]
+        # What the other styles were, to be remembered by a network that learns. A frozen one forgets nothing.
+        self.others = len(generator.styles) - len(config.pictures_of)
+        self.before = None
+        if self.others and not config.freeze_network:
+            self.before = copy.deepcopy(generator).to(accelerator.device).requires_grad_(False)
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": learns, "discriminators": [*discriminator.parameters()]}
         self.add_terms(stream)
@@ -97,6 +108,14 @@ class Bank(Method):
             corner = photos[..., : c.crop // 2, : c.crop // 2]
             losses["photo"] = c.lambda_photo * l1_loss(generator(corner), corner)
             self.accelerator.backward(losses["photo"] * share)
+        if self.before is not None:
+            drawn = noise.integers(self.others, len(photos))
+            others = torch.tensor(drawn, device=photos.device) + len(c.pictures_of)
+            with torch.no_grad():
+                wanted = self.before(photos, self.before.numbers[others])
+            found = generator(photos, generator.numbers[others])
+            losses["remembered"] = c.lambda_remembered * l1_loss(found, wanted)
+            self.accelerator.backward(losses["remembered"] * share)
         if not self.learns_styles:
             return {name: loss.detach() for name, loss in losses.items()}
 
@@ -143,4 +162,4 @@ class Bank(Method):
 
     @property
     def publishable_rows(self) -> int:
-        return 1 + len(self.config.styles) if super().publishable_rows else 0
+        return 1 + len(self.networks["generator"].styles) if super().publishable_rows else 0

@@ -117,12 +117,24 @@ def start_chosen_discriminator(
     return start_discriminator(DISCRIMINATORS[config.discriminator], config, subfolder, norms, **options)
 
 
-def start_bank(config: StyledConfig) -> StyleBankGenerator:
-    """The bank with the styles of `config`: those that it knows as they are, others fresh."""
+def start_bank(config: StyledConfig, remembers: bool) -> StyleBankGenerator:
+    """The bank with the styles of `config`: those that it knows as they are, others fresh.
+
+    Args:
+        remembers: The other styles of the bank to start from stay in it, after those of `config`.
+
+    Raises:
+        OptionError: It `remembers`, and there are no other styles.
+    """
     names = tuple(config.pictures_of)
     if config.init_from is None:
         return StyleBankGenerator(styles=names, ngf=config.ngf, n_blocks=config.n_blocks, margin=MARGIN)
     bank = StyleBankGenerator.from_pretrained(config.init_from, device="cpu").train()
+    if remembers:
+        others = tuple(name for name in bank.styles if name not in names)
+        if not others:
+            raise OptionError(f"--lambda-remembered: {config.init_from} has no styles beside those of --styles")
+        names += others
     fresh = StyleBankGenerator(dataclasses.replace(bank.config, styles=names))
     return _with_rows_of(fresh, bank, "numbers")
 
