@@ -17,6 +17,7 @@ What was made is kept in CACHE, and goes on where it stopped. Prints a table, an
 """
 
 import argparse
+import hashlib
 import json
 import subprocess
 import time
@@ -30,11 +31,13 @@ from skimage import data
 from tqdm import tqdm
 
 from hfstyle import AutoModel, Style, learn_style, read_image
+from hfstyle.assets import ASSETS, BANK
 from hfstyle.evaluation.network import EfficientNetLite0
 from hfstyle.features import CONTENT_LAYER, STYLE_LAYERS, VGG16Features
 from hfstyle.images import labelled_sheet, save_image
 from hfstyle.losses import content_loss, gram_loss, gram_matrix, total_variation
 from hfstyle.machine import describe
+from hfstyle.repo import WEIGHTS_NAME
 from hfstyle.tensors import to_image, to_tensor
 from hfstyle.training.mystyle import CONTENT, GRAM, TOTAL_VARIATION
 
@@ -111,12 +114,17 @@ def kept(picture: Image.Image, path: Path) -> Path:
     return path
 
 
+def bundled() -> str:
+    """The bank's weights, in short: what was made with others is not what it makes."""
+    return hashlib.sha256((ASSETS / BANK / WEIGHTS_NAME).read_bytes()).hexdigest()[:8]
+
+
 def learn(sets: dict[str, list[Path]], photos: dict[str, Path], cache: Path, seconds: float) -> dict[str, dict]:
     """A style from each set, and with it the photos. Returns what is known of each."""
     bank = AutoModel.from_pretrained("bank")
     facts = {}
     for name, pictures in sets.items():
-        folder = cache / f"hfstyle {seconds:g} s" / name
+        folder = cache / f"hfstyle {seconds:g} s {bundled()}" / name
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "facts.json").exists():
             start = time.monotonic()
@@ -218,13 +226,14 @@ class Judge:
 
 def report(sets: dict[str, list[Path]], photos: dict[str, Path], cache: Path, learnt: dict[str, dict]) -> None:
     judge, bank = Judge(), AutoModel.from_pretrained("bank")
-    (cache / "nearest").mkdir(exist_ok=True)
+    nearest = cache / f"nearest {bundled()}"
+    nearest.mkdir(exist_ok=True)
     rows = []
     for name, pictures in sets.items():
         target = mean_grams(judge, pictures)
         painted = {}
         for style in bank.styles:
-            painted[style] = {photo: cache / "nearest" / f"{style} {photo}.png" for photo in photos}
+            painted[style] = {photo: nearest / f"{style} {photo}.png" for photo in photos}
             for photo, path in painted[style].items():
                 if not path.exists():
                     save_image(bank.stylize(photos[photo], style), path)
