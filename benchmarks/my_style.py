@@ -226,14 +226,14 @@ class Judge:
 
 def report(sets: dict[str, list[Path]], photos: dict[str, Path], cache: Path, learnt: dict[str, dict]) -> None:
     judge, bank = Judge(), AutoModel.from_pretrained("bank")
-    nearest = cache / f"nearest {bundled()}"
-    nearest.mkdir(exist_ok=True)
+    folder = cache / f"nearest {bundled()}"
+    folder.mkdir(exist_ok=True)
     rows = []
     for name, pictures in sets.items():
         target = mean_grams(judge, pictures)
         painted = {}
         for style in bank.styles:
-            painted[style] = {photo: nearest / f"{style} {photo}.png" for photo in photos}
+            painted[style] = {photo: folder / f"{style} {photo}.png" for photo in photos}
             for photo, path in painted[style].items():
                 if not path.exists():
                     save_image(bank.stylize(photos[photo], style), path)
