@@ -236,6 +236,43 @@ def _squared_gradient(lab: torch.Tensor) -> torch.Tensor:
     return (right.square() + below.square()).sum(1)
 
 
+def invented_loss(images: torch.Tensor, photos: torch.Tensor, free: float = 8.0, noise: float = 4.0) -> torch.Tensor:
+    """How much contrast pictures have that nothing in their photos explains: marks of their own, such as light streaks
+    in dark woods. Returns (batch,).
+
+    Mean of max(s - free, 0) / 100, s² = tr(Cov(y, y) - Cov(y, x) (Cov(x, x) + noise² I)⁻¹ Cov(x, y)), with x and y the
+    Lab of photo and picture in a Gaussian window (sigma 4 pixels): what is left of y after the affine function of x
+    that fits best, as in the guided filter (He et al. 2013, "Guided image filtering", eq. 14). Other colours, harder
+    or softer, are free. After Luan et al. 2017 (arXiv:1703.07511), who ask for a locally affine function throughout.
+
+    Args:
+        images: What became of the photos: (batch, 3, height, width) in [-1, 1].
+        photos: Of the same shape.
+        free: Standard deviation in Lab that costs nothing, as of the touch of a brush.
+        noise: Standard deviation in Lab below which the contrast of a photo explains little.
+    """
+    from kornia.filters import gaussian_blur2d
+
+    x, y = to_lab(photos), to_lab(images)
+    moments = torch.cat([x, y, _products(x, x), _products(x, y), y.square().sum(1, keepdim=True)], 1)
+    # The means of windows change little from one pixel to the next.
+    moments = gaussian_blur2d(moments, (25, 25), (4.0, 4.0), border_type="replicate")[..., ::4, ::4].movedim(1, -1)
+    x, y, xx, xy, yy = moments.split([3, 3, 9, 9, 1], -1)
+    of_x, of_both = (
+        products.unflatten(-1, (3, 3)) - x.unsqueeze(-1) * other.unsqueeze(-2)
+        for products, other in ((xx, x), (xy, y))
+    )
+    explained = of_both * torch.linalg.solve(of_x + noise**2 * torch.eye(3, dtype=x.dtype, device=x.device), of_both)
+    left = yy.squeeze(-1) - y.square().sum(-1) - explained.sum((-2, -1))
+    # a square root has no gradient at zero
+    return (left.clamp_min(1e-2).sqrt() - free).relu().mean((1, 2)) / 100
+
+
+def _products(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Of each channel with each: (batch, n, height, width) -> (batch, n², height, width)."""
+    return (one.unsqueeze(2) * other.unsqueeze(1)).flatten(1, 2)
+
+
 def full_precision(x: torch.Tensor) -> torch.Tensor:
     """Half precision has too few digits for means over a picture."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x

@@ -16,6 +16,7 @@ from hfstyle.losses import (
     generator_loss,
     gram_loss,
     gram_matrix,
+    invented_loss,
     l1_loss,
     patch_nce_loss,
     to_lab,
@@ -224,12 +225,34 @@ def test_emptiness_is_smooth_and_bright():
     assert weight.shape == (64, 64) and weight[:20].min() > 0.9 and weight[40:].median() < 0.2
 
 
+def test_invented_loss():
+    """A streak where the photo is even costs; the same where the photo has it, harder, softer or the other way, does
+    not, and neither does a faint one."""
+    night, streak = plain(-0.9, -0.9, -0.9, size=48), plain(-0.9, -0.9, -0.9, size=48).clone()
+    streak[..., 8:40, 20:28] = 0.6
+    alone = invented_loss(streak, night).item()
+    assert alone > 0.02
+    assert invented_loss(night, night).item() == 0
+    assert invented_loss(night + 0.05 * (streak - night), night).item() == 0
+    for shown in (streak, night + 0.5 * (streak - night), -streak):
+        assert invented_loss(streak, shown).item() < 0.1 * alone
+        assert invented_loss(shown, streak).item() < 0.1 * alone
+    # the noise of a dark photo explains nothing, wherever it lies
+    assert invented_loss(streak, night + 0.02 * (streak - night)).item() > 0.7 * alone
+    # and a mark beside one of the photo is as much invented as one by itself
+    moved = streak.roll(12, -1)
+    assert invented_loss(moved, streak).item() > 0.4 * alone
+    both = invented_loss(torch.cat([streak, night]), torch.cat([night, night]))
+    assert both.tolist() == pytest.approx([alone, 0])
+
+
 @pytest.mark.parametrize("picture", [BLACK, WHITE, RED])
 def test_terms_in_lab_have_gradients_where_nothing_changes(picture):
     """A square root would have none at zero."""
     picture = picture.float().clone().requires_grad_()
     target = colour_quantiles(to_lab(plain(0, 0, 0))).float()
     loss = colour_loss(picture, target, target) + flatness_loss(picture)
+    loss = loss + invented_loss(picture, WHITE.float())
     (loss + empty_space_loss(picture, WHITE.float(), torch.tensor([80.0]), torch.tensor([85.0]))).sum().backward()
     assert picture.grad.isfinite().all()
 
@@ -242,4 +265,5 @@ def test_gradients_of_the_terms_in_lab():
     dark, light = torch.tensor([20.0, 40.0]), torch.tensor([30.0, 60.0])
     assert torch.autograd.gradcheck(lambda x: colour_loss(x, low, low + 5), (x,))
     assert torch.autograd.gradcheck(lambda x: flatness_loss(x, scale=20.0), (x,))
+    assert torch.autograd.gradcheck(lambda x: invented_loss(x, y * 0.1), (x,))
     assert torch.autograd.gradcheck(lambda x: empty_space_loss(x, y * 0.1 + 0.6, dark, light), (x,))

@@ -790,6 +790,27 @@ def test_a_bank_remembers_its_styles_while_its_network_learns_others(pictures, t
         Trainer(Bank, config(pictures, tmp_path / "b", Bank, styles=learnt, **run))
 
 
+def test_a_resumed_training_remembers_what_the_first_one_started_from(pictures, tmp_path):
+    """Not what the styles had become by the time it was ended."""
+    Trainer(Bank, config(pictures, tmp_path / "base", Bank, max_steps=1)).train()
+    waves = [f"waves={pictures / 'paintings'}"]
+    run = {"init_from": str(tmp_path / "base"), "styles": waves, "max_steps": 6, "checkpoint_every": 2, "lr": 1e-2}
+    run |= {"lambda_remembered": 10.0, "resume": "latest"}
+    Trainer(Bank, config(pictures, tmp_path / "a", Bank, **run)).train()
+    kill_at(Trainer(Bank, config(pictures, tmp_path / "b", Bank, **run)), 4)
+    Trainer(Bank, config(pictures, tmp_path / "b", Bank, **run)).train()
+    assert_same_run(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_bank_unlearns_what_is_not_in_the_photo(pictures, tmp_path):
+    none = dict.fromkeys(("lambda_adversarial", "lambda_features", "lambda_gram", "lambda_content", "lambda_tv"), 0.0)
+    dots = [f"pointillism={pictures / 'paintings'}"]
+    run = {"init_from": "bank", "freeze_network": True, "styles": dots, "max_steps": 12, "lr": 1e-2, "ema": 0}
+    Trainer(Bank, config(pictures, tmp_path, Bank, **run, **none, lambda_invented=15.0)).train()
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["invented"] < 0.1 * lines[0]["invented"]
+
+
 def test_a_bank_learns_from_a_model_that_paints_already(pictures, tmp_path):
     """What has a teacher comes nearer to it; a teacher may be a style of a bank; of what has none, nothing is said."""
     none = dict.fromkeys(("lambda_adversarial", "lambda_features", "lambda_gram", "lambda_content", "lambda_tv"), 0.0)

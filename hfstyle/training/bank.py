@@ -16,7 +16,7 @@ from torch import nn
 
 from hfstyle.data.streams import StyledStream
 from hfstyle.errors import OptionError
-from hfstyle.losses import l1_loss, total_variation
+from hfstyle.losses import invented_loss, l1_loss, total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import StyledConfig
 from hfstyle.training.material import styled
@@ -44,6 +44,9 @@ class BankTrainConfig(StyledConfig):
     """Weight of the feature content loss on VGG16 features (Johnson et al. 2016)."""
     lambda_tv: float = 0.02
     """Weight of the total variation of the paintings; a little calms flat areas."""
+    lambda_invented: float = 0.0
+    """Weight of the loss of contrast that nothing in the photo explains, such as light streaks in dark woods; 25 where
+    it is used."""
     lambda_photo: float = 1.0
     """Weight of the loss of the style that gives the photo back, where strength 0 is."""
     lambda_remembered: float = 0.0
@@ -55,7 +58,7 @@ class BankTrainConfig(StyledConfig):
 
     def check(self) -> None:
         super().check()
-        self._at_least(0, "lambda_adversarial", "lambda_photo", "lambda_remembered")
+        self._at_least(0, "lambda_adversarial", "lambda_invented", "lambda_photo", "lambda_remembered")
         if self.lambda_remembered and self.init_from is None:
             raise OptionError("--lambda-remembered needs a bank whose styles to remember: give --init-from")
         if self.freeze_network and self.init_from is None:
@@ -84,15 +87,15 @@ class Bank(Method):
             learns = [generator.numbers.requires_grad_()]
         # What the other styles were, to be remembered by a network that learns. A frozen one forgets nothing.
         self.others = len(generator.styles) - len(config.pictures_of)
-        self.before = None
         if self.others and not config.freeze_network:
-            self.before = copy.deepcopy(generator).to(accelerator.device).requires_grad_(False)
+            self.references["before"] = copy.deepcopy(generator).to(accelerator.device).requires_grad_(False)
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": learns, "discriminators": [*discriminator.parameters()]}
         self.add_terms(stream)
         self.teachers = Teachers(config, accelerator)
         self.paintings = Adversary(config.gan_loss, 0, config.diffaugment)
-        asked = config.lambda_adversarial + config.lambda_tv + config.lambda_tradition + len(config.teachers)
+        c = config
+        asked = c.lambda_adversarial + c.lambda_tv + c.lambda_tradition + c.lambda_invented + len(c.teachers)
         self.learns_styles = self.feature_terms.network is not None or asked > 0
         if config.freeze_network and not self.learns_styles:
             raise OptionError("--freeze-network leaves nothing to learn where the weights of all losses are 0")
@@ -108,11 +111,11 @@ class Bank(Method):
             corner = photos[..., : c.crop // 2, : c.crop // 2]
             losses["photo"] = c.lambda_photo * l1_loss(generator(corner), corner)
             self.accelerator.backward(losses["photo"] * share)
-        if self.before is not None:
+        if (before := self.references.get("before")) is not None:
             drawn = noise.integers(self.others, len(photos))
             others = torch.tensor(drawn, device=photos.device) + len(c.pictures_of)
             with torch.no_grad():
-                wanted = self.before(photos, self.before.numbers[others])
+                wanted = before(photos, before.numbers[others])
             found = generator(photos, generator.numbers[others])
             losses["remembered"] = c.lambda_remembered * l1_loss(found, wanted)
             self.accelerator.backward(losses["remembered"] * share)
@@ -132,6 +135,8 @@ class Bank(Method):
             # as the teacher of the style paints it
             **self.teachers.losses(fakes, photos, styles),
         }
+        if c.lambda_invented:  # paints what is in the photo, not what is not
+            painted["invented"] = c.lambda_invented * invented_loss(fakes, photos).mean()
         if c.lambda_adversarial:  # the discriminator takes it for a painting of the style
             passed = self.paintings.generator_loss(discriminator, fakes, noise, styles)
             painted["adversarial"] = c.lambda_adversarial * passed

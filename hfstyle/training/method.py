@@ -42,11 +42,14 @@ class Method(ABC):
     """`generators` and `discriminators`: what each optimiser moves."""
     pools: dict[str, ImagePool]
     """Past fakes, saved in every checkpoint."""
+    references: dict[str, nn.Module]
+    """What training once started from and is held to, by name; saved in every checkpoint."""
 
     def __init__(self, config: PictureConfig, accelerator: Accelerator, stream: PictureStream):
         self.config = config
         self.accelerator = accelerator
         self.pools = {}
+        self.references = {}
 
     def add_terms(self, stream: PictureStream) -> None:
         """The terms on VGG16 features, and of the tradition, that the options ask for; what they learn with joins the

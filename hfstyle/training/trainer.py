@@ -505,6 +505,7 @@ class Trainer:
             "step": self.step,
             "samples": self.samples,
             "networks": {name: network.state_dict() for name, network in self.networks.items()},
+            "references": {name: network.state_dict() for name, network in self.method.references.items()},
             "averages": {name: average.state_dict() for name, average in self.averages.items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "pools": pools,
@@ -526,6 +527,8 @@ class Trainer:
         try:
             for name, network in self.networks.items():
                 network.load_state_dict(state["networks"][name])
+            for name, reference in self.method.references.items():
+                reference.load_state_dict(state["references"][name])
             for name, average in self.averages.items():
                 average.load_state_dict(state["averages"][name])
             for name, optimizer in self.optimizers.items():
