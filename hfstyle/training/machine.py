@@ -4,6 +4,7 @@ import contextlib
 import logging
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -95,12 +96,17 @@ def memory_errors() -> Iterator[None]:
 class StopSignal:
     """Ctrl-C, or the SIGTERM of a cluster, ends the training after the step; a second one ends it at once.
 
-    So does a closed terminal, unless nohup has it ignored.
+    A closed terminal ends it after the step too, unless nohup has it ignored.
     """
+
+    ONCE = 2.0
+    """Seconds within which a second signal is the first once more: a cluster tells all processes to stop, and the
+    launcher among them tells its own."""
 
     def __init__(self, accelerator: Accelerator):
         self.accelerator = accelerator
-        self.received = False
+        self.received: float | None = None
+        """When, in `time.monotonic`."""
         self.before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopSignal":
@@ -117,13 +123,15 @@ class StopSignal:
             signal.signal(number, handler)
 
     def _receive(self, *_: object) -> None:
-        if self.received:
+        now = time.monotonic()
+        if self.received is None:
+            self.received = now
+        elif now - self.received > self.ONCE:
             raise KeyboardInterrupt("stopped at once; go on from the last checkpoint with --resume latest")
-        self.received = True
 
     def asked(self) -> bool:
         """Whether any process was asked to stop, the same answer in each, so that all stop at the same step."""
         if self.accelerator.num_processes == 1:
-            return self.received
-        received = torch.tensor(float(self.received), device=self.accelerator.device)
+            return self.received is not None
+        received = torch.tensor(float(self.received is not None), device=self.accelerator.device)
         return bool(self.accelerator.reduce(received, "sum") > 0)
