@@ -776,23 +776,37 @@ def test_a_bank_remembers_its_styles_while_its_network_learns_others(pictures, t
     """The others stay in it, and paint nearly as they did; without the term they would not."""
     before, photo = AutoModel.from_pretrained("bank"), read_image(pictures / "photos" / "0.png")
     run = {"init_from": "bank", "max_steps": 25, "lr": 2e-4, "ema": 0, "crop": 64, "resize": (64, 72)}
-    drift = {}
-    for weight in (10.0, 1e-6):
-        Trainer(Bank, config(pictures, tmp_path / str(weight), Bank, **run, lambda_remembered=weight)).train()
-        bank = AutoModel.from_pretrained(tmp_path / str(weight))
+
+    def drift(name: str, **more) -> float:
+        Trainer(Bank, config(pictures, tmp_path / name, Bank, **(run | more))).train()
+        bank = AutoModel.from_pretrained(tmp_path / name)
         assert bank.styles == ("waves", "noise", *before.styles)
         was, now = (
             np.asarray([np.asarray(model.stylize(photo, style), float) for style in ("ukiyoe", "monet", "kuindzhi")])
             for model in (before, bank)
         )
-        drift[weight] = np.abs(now - was).mean()
-    assert 0 < drift[10.0] < 0.6 * drift[1e-6]
+        return np.abs(now - was).mean()
+
+    forgetful = drift("forgetful", lambda_remembered=1e-6)
+    assert 0 < drift("10.0", lambda_remembered=10.0) < 0.6 * forgetful
+    # what one training forgot the next can be held to again
+    forgot = {"init_from": str(tmp_path / "forgetful"), "lambda_remembered": 10.0}
+    assert drift("again", **forgot, remember="bank") < 0.8 * forgetful
+    for name, styles in (("tiny", before.styles), ("few", ("ukiyoe",))):
+        StyleBankGenerator(styles=styles, ngf=4, n_blocks=1).save_pretrained(tmp_path / name)
+    for wrong, words in (
+        ({"lambda_remembered": 0.0}, "give --lambda-remembered"),
+        ({"remember": str(tmp_path / "tiny")}, "another size"),
+        ({"remember": str(tmp_path / "few")}, "no style kuindzhi, monet"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            Trainer(Bank, config(pictures, tmp_path / "b", Bank, **(run | forgot | {"remember": "bank"} | wrong)))
     lines = [json.loads(line) for line in (tmp_path / "10.0" / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["remembered"] > 0
     run = {"init_from": str(tmp_path / "10.0"), "lambda_remembered": 1.0}
     with pytest.raises(OptionError, match="give --init-from"):
         config(pictures, tmp_path / "b", Bank, lambda_remembered=1.0).check()
-    learnt = [f"{name}={pictures / 'paintings'}" for name in bank.styles]
+    learnt = [f"{name}={pictures / 'paintings'}" for name in ("waves", "noise", *before.styles)]
     with pytest.raises(OptionError, match="no styles beside"):
         Trainer(Bank, config(pictures, tmp_path / "b", Bank, styles=learnt, **run))
 

@@ -95,16 +95,28 @@ done
 apart=("$OUT/bank-ukiyoe" "$OUT/bank-pointillism" "$OUT/bank-impressionism" "$OUT/bank-vangogh")
 python benchmarks/recipes/gather.py "$OUT/bank-taught" "${apart[@]}" "$OUT/bank-pirosmani-calm" "$OUT/bank-nine"
 # His numbers alone do not bring him near enough: the network learns for him, and remembers the other styles.
+alone "$OUT/bank-nine"
 remembering() {
   paintings pirosmani
   "${train[@]}" --output "$OUT/$1" "${every[@]}" --styles "${styles[@]}" --init-from "$OUT/$2" --lambda-remembered 10 \
-    --ema 0.995 --crop 192 --resize 192 320 --lr 4e-4 --lr-discriminator 1e-4 "${paint[@]}" \
-    --diffaugment translation,cutout "${@:3}"
+    --remember "$OUT/alone/bank-nine" --ema 0.995 --crop 192 --resize 192 320 --lr 4e-4 --lr-discriminator 1e-4 \
+    "${paint[@]}" --diffaugment translation,cutout "${@:3}"
 }
-alone "$OUT/bank-nine"
 remembering bank-all-first alone/bank-nine --batch-size 2 --max-steps 1000 --decay-start 0.6 --lambda-content 0.35 "$@"
 remembering bank-all-second bank-all-first --batch-size 2 --max-steps 700 --decay-start 0.5 --lambda-content 0.25 "$@"
 remembering bank-all-third bank-all-second --batch-size 4 --max-steps 250 --decay-start 0.3 --lambda-content 0.4 "$@"
 "${mean[@]}" "$OUT/bank-all-second=2" "$OUT/bank-all-third=3" "$OUT/bank-all"
+# He now hangs light streaks in the dark. Half-way to Kuindzhi's, who paints it dark too, he starts anew, and may no longer
+# paint what is not in the photo: first close to his teacher, then, from 400 steps on, further from it.
+python benchmarks/recipes/halfway.py "$OUT/bank-all" pirosmani kuindzhi "$OUT/bank-halfway"
+calm() {
+  remembering bank-calm bank-halfway --batch-size "$((4 / ${PROCESSES:-1}))" --lambda-invented 25 --lambda-tv 0.3 \
+    --teachers pirosmani=pirosmani "$@"
+}
+if [ ! -e "$OUT/bank-calm-400" ]; then
+  calm --max-steps 400 --decay-start 1 --lambda-teacher 0.3 --lambda-content 0.05 "$@"
+  touch "$OUT/bank-calm-400"
+fi
+calm --max-steps 1150 --decay-start 0.5 --lambda-teacher 0.1 --lambda-content 0.2 --lambda-features 1.5 "$@"
 mkdir -p "$OUT/all"
-python benchmarks/recipes/gather.py "$OUT/bank-taught" "${apart[@]}" "$OUT/bank-all" "$OUT/all/bank"
+python benchmarks/recipes/gather.py "$OUT/bank-taught" "${apart[@]}" "$OUT/bank-calm" "$OUT/all/bank"

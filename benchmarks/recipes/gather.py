@@ -20,7 +20,7 @@ from hfstyle.training.report import shell
 ROOT = Path(__file__).parents[2]
 LAST = "The command below is that of the training on the GPU."
 OTHERS = (
-    "output", "title", "about", "threads", "init_from", "source", "styles", "teachers", "lambda_teacher",
+    "output", "title", "about", "threads", "init_from", "remember", "source", "styles", "teachers", "lambda_teacher",
     "sample_photos", "freeze_network", "checkpoint_every", "sample_every", "log_every",
 )  # fmt: skip
 """Options that leave what is learnt as it is, or that the card tells in words."""
@@ -49,7 +49,8 @@ def main() -> None:
         )
         names = " and ".join(f"`{style.partition('=')[0]}`" for style in there["styles"])
         what = "the numbers alone" if same else "the network, which remembered the other styles,"
-        told.append(f"{what} for {names}, with `{changed}` and no teacher")
+        taught = f"a teacher (`--lambda-teacher {there['lambda_teacher']}`)" if there["teachers"] else "no teacher"
+        told.append(f"{what} for {names}, with `{changed}` and {taught}")
         if not same:
             others = {name: value for name, value in learnt.state_dict().items() if name != "numbers"}
             bank.load_state_dict(others, strict=False)

@@ -6,8 +6,10 @@ and one of what VGG16 sees in the picture (after Sauer et al. 2021, arXiv:2111.0
 paints in a style already, the bank may learn from it.
 """
 
-import copy
+import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import torch
 from accelerate import Accelerator
@@ -22,7 +24,7 @@ from hfstyle.training.config import StyledConfig
 from hfstyle.training.material import styled
 from hfstyle.training.method import Method
 from hfstyle.training.noise import Noise
-from hfstyle.training.start import start_bank, start_style_discriminator
+from hfstyle.training.start import start_bank, start_memory, start_style_discriminator
 from hfstyle.training.teachers import Teachers
 
 
@@ -52,6 +54,9 @@ class BankTrainConfig(StyledConfig):
     lambda_remembered: float = 0.0
     """Weight of what holds the other styles of --init-from to what they were while the network learns (learning
     without forgetting, Li and Hoiem 2016). Above 0 they stay in the bank; at 0 it has the --styles alone."""
+    remember: str | None = None
+    """Bank whose paintings those other styles are held to, where it is not --init-from itself: one of before an
+    earlier training cost them something."""
     freeze_network: bool = False
     """Learn the styles' numbers alone (Dumoulin et al. 2017, section 3.3): the network, and with it all other styles
     that were learnt for it, stay as they are, so --lambda-photo has nothing to weigh."""
@@ -61,8 +66,13 @@ class BankTrainConfig(StyledConfig):
         self._at_least(0, "lambda_adversarial", "lambda_invented", "lambda_photo", "lambda_remembered")
         if self.lambda_remembered and self.init_from is None:
             raise OptionError("--lambda-remembered needs a bank whose styles to remember: give --init-from")
+        if self.remember and (self.freeze_network or not self.lambda_remembered):
+            raise OptionError("--remember is for a network that learns and remembers: give --lambda-remembered alone")
         if self.freeze_network and self.init_from is None:
             raise OptionError("--freeze-network needs a bank to start from: give --init-from")
+
+    def resumed_from(self, checkpoint: Path) -> Self:
+        return dataclasses.replace(super().resumed_from(checkpoint), remember=None)
 
 
 class Bank(Method):
@@ -88,7 +98,8 @@ class Bank(Method):
         # What the other styles were, to be remembered by a network that learns. A frozen one forgets nothing.
         self.others = len(generator.styles) - len(config.pictures_of)
         if self.others and not config.freeze_network:
-            self.references["before"] = copy.deepcopy(generator).to(accelerator.device).requires_grad_(False)
+            memory = start_memory(config, generator, config.remember).requires_grad_(False)
+            self.references["before"] = memory.to(accelerator.device)
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.optimizers = {"generators": learns, "discriminators": [*discriminator.parameters()]}
         self.add_terms(stream)

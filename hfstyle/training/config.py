@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from tyro.conf import Suppress
 
@@ -97,6 +97,10 @@ class TrainConfig:
     """Markdown file for the model card: tradition, sources and rights of the pictures, limits."""
     license: str = "apache-2.0"
     """Licence of the trained weights, as the Hub writes it."""
+
+    def resumed_from(self, checkpoint: Path) -> Self:
+        """The same to build networks by that start from a checkpoint."""
+        return dataclasses.replace(self, init_from=str(checkpoint))
 
     def check(self) -> None:
         """Raises OptionError for a value outside its range, before any work is done."""

@@ -1,5 +1,6 @@
 """The networks that a training starts from: fresh, or those of a model (`--init-from`)."""
 
+import copy
 import dataclasses
 from typing import Any, TypeVar
 
@@ -137,6 +138,25 @@ def start_bank(config: StyledConfig, remembers: bool) -> StyleBankGenerator:
         names += others
     fresh = StyleBankGenerator(dataclasses.replace(bank.config, styles=names))
     return _with_rows_of(fresh, bank, "numbers")
+
+
+def start_memory(config: StyledConfig, bank: StyleBankGenerator, remember: str | None) -> StyleBankGenerator:
+    """A bank that paints the styles of `bank`, which is to learn, as they are to stay.
+
+    Args:
+        remember: The bank that paints them so, where it is not `bank` itself as it is.
+
+    Raises:
+        OptionError: It is of another size, or lacks one of the styles that are not those of `config`.
+    """
+    if remember is None:
+        return copy.deepcopy(bank)
+    memory = StyleBankGenerator.from_pretrained(remember, device="cpu").train()
+    if missing := set(bank.styles) - set(config.pictures_of) - set(memory.styles):
+        raise OptionError(f"--remember: {remember} has no style {', '.join(sorted(missing))}")
+    if dataclasses.replace(memory.config, styles=bank.styles) != bank.config:
+        raise OptionError(f"--remember: {remember} is a bank of another size than {config.init_from}")
+    return _with_rows_of(StyleBankGenerator(bank.config), memory, "numbers")
 
 
 def start_style_discriminator(config: StyledConfig) -> StylePatchGANDiscriminator:

@@ -97,7 +97,7 @@ class Trainer:
         set_seed(config.seed)
         # A checkpoint holds all networks: what the training once started from may be gone, or be another by now.
         restart = self.resume_from is not None and config.init_from is not None
-        start = dataclasses.replace(config, init_from=str(self.resume_from)) if restart else config
+        start = config.resumed_from(self.resume_from) if restart else config
         self.method = method_class(start, self.accelerator, self.material.stream)
         self.networks = self.method.networks
         for network in self.networks.values():
