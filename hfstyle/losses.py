@@ -236,7 +236,7 @@ def _squared_gradient(lab: torch.Tensor) -> torch.Tensor:
     return (right.square() + below.square()).sum(1)
 
 
-def invented_loss(images: torch.Tensor, photos: torch.Tensor, free: float = 8.0, noise: float = 4.0) -> torch.Tensor:
+def invented_loss(images: torch.Tensor, photos: torch.Tensor, free: float = 4.0, noise: float = 4.0) -> torch.Tensor:
     """How much contrast pictures have that nothing in their photos explains: marks of their own, such as light streaks
     in dark woods. Returns (batch,).
 

@@ -110,13 +110,16 @@ remembering bank-all-third bank-all-second --batch-size 4 --max-steps 250 --deca
 # paint what is not in the photo: first close to his teacher, then, from 400 steps on, further from it.
 python benchmarks/recipes/halfway.py "$OUT/bank-all" pirosmani kuindzhi "$OUT/bank-halfway"
 calm() {
-  remembering bank-calm bank-halfway --batch-size "$((4 / ${PROCESSES:-1}))" --lambda-invented 25 --lambda-tv 0.3 \
-    --teachers pirosmani=pirosmani "$@"
+  remembering "$1" "$2" --batch-size "$((4 / ${PROCESSES:-1}))" --lambda-tv 0.3 --teachers pirosmani=pirosmani "${@:3}"
 }
 if [ ! -e "$OUT/bank-calm-400" ]; then
-  calm --max-steps 400 --decay-start 1 --lambda-teacher 0.3 --lambda-content 0.05 "$@"
+  calm bank-calm bank-halfway --max-steps 400 --decay-start 1 --lambda-invented 25 --lambda-teacher 0.3 \
+    --lambda-content 0.05 "$@"
   touch "$OUT/bank-calm-400"
 fi
-calm --max-steps 1150 --decay-start 0.5 --lambda-teacher 0.1 --lambda-content 0.2 --lambda-features 1.5 "$@"
+calm bank-calm bank-halfway --max-steps 1150 --decay-start 0.5 --lambda-invented 25 --lambda-teacher 0.1 \
+  --lambda-content 0.2 --lambda-features 1.5 "$@"
+calm bank-calmer bank-calm --max-steps 400 --decay-start 0.3 --lr 3e-4 --lambda-remembered 20 --lambda-invented 20 \
+  --lambda-teacher 0.05 --lambda-content 0.05 --lambda-features 2 "$@"
 mkdir -p "$OUT/all"
-python benchmarks/recipes/gather.py "$OUT/bank-taught" "${apart[@]}" "$OUT/bank-calm" "$OUT/all/bank"
+python benchmarks/recipes/gather.py "$OUT/bank-taught" "${apart[@]}" "$OUT/bank-calmer" "$OUT/all/bank"
