@@ -287,7 +287,7 @@ def test_two_processes_train_one_model(pictures, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number, processes", [(signal.SIGINT, 1), (signal.SIGTERM, 2)])
+@pytest.mark.parametrize("number, processes", [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGTERM, 2)])
 def test_asked_to_stop_it_saves_and_says_how_to_go_on(pictures, tmp_path, number, processes):
     """As by Ctrl-C, and by a cluster, which tells each process: the launcher tells its processes once more."""
     run = ["--max-steps", "100000", "--checkpoint-every", "0", "--sample-every", "0", "--resume", "latest"]

@@ -67,7 +67,7 @@ class BankTrainConfig(StyledConfig):
         if self.lambda_remembered and self.init_from is None:
             raise OptionError("--lambda-remembered needs a bank whose styles to remember: give --init-from")
         if self.remember and (self.freeze_network or not self.lambda_remembered):
-            raise OptionError("--remember is for a network that learns and remembers: give --lambda-remembered alone")
+            raise OptionError("--remember is for a network that learns: give --lambda-remembered, no --freeze-network")
         if self.freeze_network and self.init_from is None:
             raise OptionError("--freeze-network needs a bank to start from: give --init-from")
 

@@ -151,7 +151,7 @@ def start_memory(config: StyledConfig, bank: StyleBankGenerator, remember: str |
     """
     if remember is None:
         return copy.deepcopy(bank)
-    memory = StyleBankGenerator.from_pretrained(remember, device="cpu").train()
+    memory = StyleBankGenerator.from_pretrained(remember, device="cpu")
     if missing := set(bank.styles) - set(config.pictures_of) - set(memory.styles):
         raise OptionError(f"--remember: {remember} has no style {', '.join(sorted(missing))}")
     if dataclasses.replace(memory.config, styles=bank.styles) != bank.config:
