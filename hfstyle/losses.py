@@ -236,19 +236,25 @@ def _squared_gradient(lab: torch.Tensor) -> torch.Tensor:
     return (right.square() + below.square()).sum(1)
 
 
-def invented_loss(images: torch.Tensor, photos: torch.Tensor, free: float = 4.0, noise: float = 4.0) -> torch.Tensor:
+def invented_loss(
+    images: torch.Tensor, photos: torch.Tensor, free: float = 2.0, masked: float = 1.0, noise: float = 4.0
+) -> torch.Tensor:
     """How much contrast pictures have that nothing in their photos explains: marks of their own, such as light streaks
     in dark woods. Returns (batch,).
 
-    Mean of max(s - free, 0) / 100, s² = tr(Cov(y, y) - Cov(y, x) (Cov(x, x) + noise² I)⁻¹ Cov(x, y)), with x and y the
-    Lab of photo and picture in a Gaussian window (sigma 4 pixels): what is left of y after the affine function of x
-    that fits best, as in the guided filter (He et al. 2013, "Guided image filtering", eq. 14). Other colours, harder
-    or softer, are free. After Luan et al. 2017 (arXiv:1703.07511), who ask for a locally affine function throughout.
+    Mean of max(s - free - masked sqrt(tr Cov(x, x)), 0) / 100, where s² = tr(Cov(y, y) - Cov(y, x) (Cov(x, x) +
+    noise² I)⁻¹ Cov(x, y)), with x and y the Lab of photo and picture in a Gaussian window (sigma 4 pixels): what is
+    left of y after the affine function of x that fits best, as in the guided filter (He et al. 2013, "Guided image
+    filtering", eq. 14). Other colours, harder or softer, are free. After Luan et al. 2017 (arXiv:1703.07511), who ask
+    for a locally affine function throughout.
 
     Args:
         images: What became of the photos: (batch, 3, height, width) in [-1, 1].
         photos: Of the same shape.
         free: Standard deviation in Lab that costs nothing, as of the touch of a brush.
+        masked: How much more costs nothing for each unit of the photo's own. Contrast hides contrast (Legge and Foley
+            1980, "Contrast masking in human vision"): contours and strokes on rocks are welcome, a mark in a clear
+            sky is not.
         noise: Standard deviation in Lab below which the contrast of a photo explains little.
     """
     from kornia.filters import gaussian_blur2d
@@ -264,8 +270,9 @@ def invented_loss(images: torch.Tensor, photos: torch.Tensor, free: float = 4.0,
     )
     explained = of_both * torch.linalg.solve(of_x + noise**2 * torch.eye(3, dtype=x.dtype, device=x.device), of_both)
     left = yy.squeeze(-1) - y.square().sum(-1) - explained.sum((-2, -1))
-    # a square root has no gradient at zero
-    return (left.clamp_min(1e-2).sqrt() - free).relu().mean((1, 2)) / 100
+    left = left.clamp_min(1e-2).sqrt()  # a square root has no gradient at zero
+    hidden = of_x.diagonal(dim1=-2, dim2=-1).sum(-1).clamp_min(0).sqrt()
+    return (left - free - masked * hidden).relu().mean((1, 2)) / 100
 
 
 def _products(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

@@ -119,7 +119,21 @@ if [ ! -e "$OUT/bank-calm-400" ]; then
 fi
 calm bank-calm bank-halfway --max-steps 1150 --decay-start 0.5 --lambda-invented 25 --lambda-teacher 0.1 \
   --lambda-content 0.2 --lambda-features 1.5 "$@"
-calm bank-calmer bank-calm --max-steps 400 --decay-start 0.3 --lr 3e-4 --lambda-remembered 20 --lambda-invented 20 \
-  --lambda-teacher 0.05 --lambda-content 0.05 --lambda-features 2 "$@"
+calmer=(--lr 3e-4 --lambda-remembered 20 --lambda-content 0.05)
+calm bank-calmer bank-calm --max-steps 400 --decay-start 0.3 "${calmer[@]}" --lambda-invented 20 --lambda-teacher 0.05 \
+  --lambda-features 2 "$@"
+# Pods of light are clearest on large photos. Where there are none any more, he may paint more freely.
+calm bank-clear bank-calmer --max-steps 500 --decay-start 0.5 "${calmer[@]}" --lambda-invented 80 --lambda-teacher 0.05 \
+  --lambda-features 2 --resize 192 384 "$@"
+calm bank-free bank-clear --max-steps 200 --decay-start 1 "${calmer[@]}" --lambda-invented 120 --teachers \
+  --lambda-features 3 --resize 192 384 --lambda-tv 0.1 "$@"
+# At last he and shan shui look on as they themselves paint, and leave out the marks.
+alone "$OUT/bank-free"
+paintings pirosmani shanshui
+"${train[@]}" --output "$OUT/bank-settled" "${every[@]}" --styles "${styles[@]}" --init-from "$OUT/alone/bank-free" \
+  --teachers "pirosmani=$OUT/alone/bank-free:pirosmani" "shanshui=$OUT/alone/bank-nine:shanshui" \
+  --lambda-remembered 40 --remember "$OUT/alone/bank-nine" --ema 0.99 --crop 192 --resize 192 384 \
+  --batch-size "$((4 / ${PROCESSES:-1}))" --max-steps 300 --lr 2e-4 --decay-start 0.2 --lambda-teacher 5 \
+  --lambda-invented 100 --lambda-adversarial 0 --lambda-features 0 --lambda-gram 0 --lambda-content 0 --lambda-tv 0 "$@"
 mkdir -p "$OUT/all"
-python benchmarks/recipes/gather.py "$OUT/bank-taught" "${apart[@]}" "$OUT/bank-calmer" "$OUT/all/bank"
+python benchmarks/recipes/gather.py "$OUT/bank-taught" "${apart[@]}" "$OUT/bank-settled" "$OUT/all/bank"

@@ -47,8 +47,8 @@ class BankTrainConfig(StyledConfig):
     lambda_tv: float = 0.02
     """Weight of the total variation of the paintings; a little calms flat areas."""
     lambda_invented: float = 0.0
-    """Weight of the loss of contrast that nothing in the photo explains, such as light streaks in dark woods; 20 where
-    it is used."""
+    """Weight of the loss of contrast that nothing in the photo explains or hides, such as light streaks in dark woods;
+    100 where it is used."""
     lambda_photo: float = 1.0
     """Weight of the loss of the style that gives the photo back, where strength 0 is."""
     lambda_remembered: float = 0.0
