@@ -45,7 +45,7 @@ def main() -> None:
         changed = " ".join(
             f"--{name.replace('_', '-')} {shell(value)}"
             for name, value in there.items()
-            if value not in (here.get(name), []) and name not in OTHERS
+            if value not in (here.get(name), [], None) and name not in OTHERS
         )
         names = " and ".join(f"`{style.partition('=')[0]}`" for style in there["styles"])
         what = "the numbers alone" if same else "the network, which remembered the other styles,"
