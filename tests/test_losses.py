@@ -239,7 +239,7 @@ def test_invented_loss():
         assert invented_loss(shown, streak).item() < 0.2 * alone
     # the noise of a dark photo explains nothing, wherever it lies
     assert invented_loss(streak, night + 0.02 * (streak - night)).item() > 0.7 * alone
-    # and a mark beside one of the photo is much the same as one by itself
+    # and a mark beside one of the photo still counts
     assert invented_loss(streak.roll(12, -1), streak).item() > 0.4 * alone
     # but among leaves it is hidden
     torch.manual_seed(0)
