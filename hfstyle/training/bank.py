@@ -18,7 +18,7 @@ from torch import nn
 
 from hfstyle.data.streams import StyledStream
 from hfstyle.errors import OptionError
-from hfstyle.losses import invented_loss, l1_loss, total_variation
+from hfstyle.losses import l1_loss
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import StyledConfig
 from hfstyle.training.material import styled
@@ -46,9 +46,6 @@ class BankTrainConfig(StyledConfig):
     """Weight of the feature content loss on VGG16 features (Johnson et al. 2016)."""
     lambda_tv: float = 0.02
     """Weight of the total variation of the paintings; a little calms flat areas."""
-    lambda_invented: float = 0.0
-    """Weight of the loss of contrast that nothing in the photo explains or hides, such as light streaks in dark woods;
-    100 where it is used."""
     lambda_photo: float = 1.0
     """Weight of the loss of the style that gives the photo back, where strength 0 is."""
     lambda_remembered: float = 0.0
@@ -63,7 +60,7 @@ class BankTrainConfig(StyledConfig):
 
     def check(self) -> None:
         super().check()
-        self._at_least(0, "lambda_adversarial", "lambda_invented", "lambda_photo", "lambda_remembered")
+        self._at_least(0, "lambda_adversarial", "lambda_photo", "lambda_remembered")
         if self.lambda_remembered and self.init_from is None:
             raise OptionError("--lambda-remembered needs a bank whose styles to remember: give --init-from")
         if self.remember and (self.freeze_network or not self.lambda_remembered):
@@ -137,17 +134,10 @@ class Bank(Method):
         fakes = generator(photos, generator.numbers[styles])
         features = self.feature_terms.features(fakes, noise)
         painted = {
-            # no more noise than need be
-            "total_variation": c.lambda_tv * total_variation(fakes),
-            # texture of the style's paintings, content of the photo, and what VGG16 sees in it is as in a painting
-            **self.feature_terms.losses(features, photos, styles),
-            # colours and space of the tradition
-            **self.tradition_terms.losses(fakes, photos, styles),
+            **self.terms(fakes, features, photos, styles),
             # as the teacher of the style paints it
             **self.teachers.losses(fakes, photos, styles),
         }
-        if c.lambda_invented:  # paints what is in the photo, not what is not
-            painted["invented"] = c.lambda_invented * invented_loss(fakes, photos).mean()
         if c.lambda_adversarial:  # the discriminator takes it for a painting of the style
             passed = self.paintings.generator_loss(discriminator, fakes, noise, styles)
             painted["adversarial"] = c.lambda_adversarial * passed

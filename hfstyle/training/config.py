@@ -243,13 +243,16 @@ class TranslationConfig(PictureConfig):
     in VGG16 features."""
     lambda_content: float = 0.0
     """Weight of the feature content loss on VGG16 features (Johnson et al. 2016); around 1 where it is used."""
+    lambda_invented: float = 0.0
+    """Weight of the loss of contrast that nothing in the photo explains or hides, such as light streaks in dark woods;
+    100 where it is used."""
     lambda_tradition: float = 0.0
     """Weight of the terms that follow from the paintings' cultural profile: colours, flatness, empty space. Above 0,
     paintings of a fine touch are also shown closer. The rule is in hfstyle/training/rule.py; 1 where it is used."""
 
     def check(self) -> None:
         super().check()
-        self._at_least(0, "lambda_content", "lambda_tradition")
+        self._at_least(0, "lambda_content", "lambda_invented", "lambda_tradition")
         if self.discriminator == "multiscale" and self.crop < 96:
             raise OptionError(f"--discriminator multiscale needs a --crop of at least 96, not {self.crop}")
 

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from hfstyle.data.streams import PictureStream
-from hfstyle.losses import full_precision, patch_nce_loss, total_variation
+from hfstyle.losses import full_precision, patch_nce_loss
 from hfstyle.training.adversary import Adversary, init_weights, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.material import unpaired
@@ -90,11 +90,8 @@ class CUT(Method):
             # the same between a painting and what becomes of it, which keeps colours as an identity loss does
             losses["nce_identity"] = self._nce(same_paintings[0], paintings, noise) / 2
             losses["nce"] = losses["nce"] / 2
-        if c.lambda_tv:
-            losses["total_variation"] = c.lambda_tv * total_variation(fakes)
         features = self.feature_terms.features(fakes, noise)
-        losses |= self.feature_terms.losses(features, photos)  # texture of the paintings, content of the photo
-        losses |= self.tradition_terms.losses(fakes, photos)  # colours and space of the tradition
+        losses |= self.terms(fakes, features, photos)
         self.accelerator.backward(sum(losses.values()) * share)
 
         set_requires_grad(True, discriminator)

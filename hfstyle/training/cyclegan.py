@@ -10,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 from hfstyle.data.streams import PictureStream
-from hfstyle.losses import l1_loss, total_variation
+from hfstyle.losses import l1_loss
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.lanes import Lanes
@@ -210,12 +210,8 @@ class _Direction:
             "cycle": c.lambda_cycle * l1_loss(self.reverse_generator(noisy), self.images),
         }
         if self.to_paintings:
-            if c.lambda_tv:
-                losses["total_variation"] = c.lambda_tv * total_variation(fake)
             features = self.method.feature_terms.features(fake, self.noise)
-            # texture of the paintings, content of the photo; colours and space of the tradition
-            losses |= self.method.feature_terms.losses(features, self.images)
-            losses |= self.method.tradition_terms.losses(fake, self.images)
+            losses |= self.method.terms(fake, features, self.images)
             self.features = features.detach()
         return losses
 

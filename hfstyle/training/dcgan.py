@@ -12,7 +12,6 @@ from hfstyle.data.streams import PictureStream
 from hfstyle.discriminators import DCGANDiscriminator
 from hfstyle.errors import OptionError
 from hfstyle.generators.dcgan import DCGANGenerator
-from hfstyle.losses import total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import PictureConfig
 from hfstyle.training.material import collection
@@ -87,7 +86,6 @@ class DCGAN(Method):
         self.pools = {"collection": self.collection.pool}
 
     def backward(self, images: list[torch.Tensor], noise: Noise, share: float) -> dict[str, torch.Tensor]:
-        c = self.config
         generator, discriminator, *_ = self.networks.values()
         (pictures,) = images
 
@@ -95,10 +93,8 @@ class DCGAN(Method):
         fakes = generator(noise.normal(len(pictures), self.latent_dim).to(pictures))
         # the discriminator takes it for one of the collection
         losses = {"adversarial": self.collection.generator_loss(discriminator, fakes, noise)}
-        if c.lambda_tv:
-            losses["total_variation"] = c.lambda_tv * total_variation(fakes)
         features = self.feature_terms.features(fakes, noise)
-        losses |= self.feature_terms.losses(features, pictures)  # texture of the collection
+        losses |= self.terms(fakes, features, pictures)
         self.accelerator.backward(sum(losses.values()) * share)
 
         set_requires_grad(True, discriminator)

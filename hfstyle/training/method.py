@@ -10,11 +10,12 @@ from PIL import Image
 from torch import nn
 
 from hfstyle.data.streams import PictureStream
+from hfstyle.losses import invented_loss, total_variation
 from hfstyle.training.adversary import ImagePool
 from hfstyle.training.config import PictureConfig
 from hfstyle.training.material import Material
 from hfstyle.training.noise import Noise
-from hfstyle.training.perceptual import FeatureTerms
+from hfstyle.training.perceptual import Features, FeatureTerms
 from hfstyle.training.start import FEATURE_DISCRIMINATOR
 from hfstyle.training.tradition import TraditionTerms
 
@@ -59,6 +60,27 @@ class Method(ABC):
         self.networks |= self.feature_terms.networks
         for network in self.feature_terms.networks.values():
             self.optimizers["discriminators"] += network.parameters()
+
+    def terms(
+        self, fakes: torch.Tensor, features: Features, photos: torch.Tensor, styles: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """The weighted losses, besides its own, that the options ask of a generator.
+
+        Args:
+            fakes: What it made: (batch, 3, height, width) in [-1, 1].
+            features: Of the fakes, by `feature_terms`.
+            photos: What it made them from, of the same shape.
+            styles: Numbers of the styles, int64 (batch,), where there are several.
+        """
+        losses = {}
+        if self.config.lambda_tv:  # no more noise than need be
+            losses["total_variation"] = self.config.lambda_tv * total_variation(fakes)
+        if weight := getattr(self.config, "lambda_invented", 0.0):  # paints what is in the photo, not what is not
+            losses["invented"] = weight * invented_loss(fakes, photos).mean()
+        # texture of the paintings, content of the photo, and what VGG16 sees in it is as in a painting
+        losses |= self.feature_terms.losses(features, photos, styles)
+        # colours and space of the tradition
+        return losses | self.tradition_terms.losses(fakes, photos, styles)
 
     @staticmethod
     @abstractmethod

@@ -11,7 +11,7 @@ from tyro.conf import Suppress
 from hfstyle.data.streams import PictureStream
 from hfstyle.errors import OptionError
 from hfstyle.generators.unet import Pix2PixGenerator
-from hfstyle.losses import l1_loss, total_variation
+from hfstyle.losses import l1_loss
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import TranslationConfig
 from hfstyle.training.material import paired
@@ -99,10 +99,8 @@ class Pix2Pix(Method):
             # pixel by pixel it is the painting
             "l1": c.lambda_l1 * l1_loss(fakes, paintings),
         }
-        if c.lambda_tv:
-            losses["total_variation"] = c.lambda_tv * total_variation(fakes)
         features = self.feature_terms.features(fakes, noise)
-        losses |= self.feature_terms.losses(features, photos)  # texture of the paintings, content of the photo
+        losses |= self.terms(fakes, features, photos)
         self.accelerator.backward(sum(losses.values()) * share)
 
         set_requires_grad(True, discriminator)

@@ -11,7 +11,6 @@ import torch
 from accelerate import Accelerator
 
 from hfstyle.data.streams import PictureStream
-from hfstyle.losses import total_variation
 from hfstyle.training.adversary import Adversary, set_requires_grad
 from hfstyle.training.config import UnpairedConfig
 from hfstyle.training.material import unpaired
@@ -71,12 +70,7 @@ class StyleGram(Method):
         losses = {
             # the discriminator takes it for a painting
             "adversarial": c.lambda_adversarial * self.paintings.generator_loss(discriminator, fakes, noise),
-            # no more noise than need be
-            "total_variation": c.lambda_tv * total_variation(fakes),
-            # texture of the paintings, content of the photo
-            **self.feature_terms.losses(features, photos),
-            # colours and space of the tradition
-            **self.tradition_terms.losses(fakes, photos),
+            **self.terms(fakes, features, photos),
         }
         self.accelerator.backward(sum(losses.values()) * share)
 
