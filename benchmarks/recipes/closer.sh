@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A CycleGAN goes on and comes closer to what the photo shows: first with a content term,
 #   STYLE=shanshui TITLE=Shanshui ART=pictures OUT=runs benchmarks/recipes/closer.sh --lambda-content 0.4
-# from OUT/STYLE, where cyclegan.sh left it, to OUT/closer/STYLE. Then, with the loss of marks that
-# nothing in the photo explains, from INIT to OUT/NAME/STYLE; ABOUT says for the card what has been done to it:
+# from OUT/STYLE, where cyclegan.sh left it, to OUT/closer/STYLE. Then with the loss of marks that nothing in the photo
+# explains, from INIT to OUT/NAME/STYLE, where ABOUT names the texts that say on the card what was done:
 #   STYLE=shanshui TITLE=Shanshui INIT=runs/closer/shanshui NAME=calmer ABOUT="cyclegan closer calmer" ART=pictures \
 #     OUT=runs benchmarks/recipes/closer.sh --lambda-invented 100 --max-steps 300 --lambda-content 0.5 \
 #     --lambda-tradition 2 --lambda-tv 4
