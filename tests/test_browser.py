@@ -286,6 +286,32 @@ def test_another_photo_ends_the_painting_of_the_first(open_page, photo, tmp_path
     assert not page.locator("#stop").is_visible()
 
 
+def test_an_example_is_painted_though_it_takes_long_to_hear_that_the_last_was_stopped(open_page, tmp_path):
+    """On a slow connection the server's word that it stopped comes long after the next painting was begun."""
+    small_photo(tmp_path / "large.png", size=(2000, 1400))
+    page = open_page()
+    page.get_by_role("radio", name="Monet", exact=True).check()
+    choose(page, tmp_path / "large.png")
+    late = []
+
+    def answer_late(route: sync_api.Route) -> None:
+        answer = route.fetch()
+        page.wait_for_timeout(2 * SECONDS)
+        route.fulfill(response=answer)
+        late.append(answer)
+
+    page.route("**/gradio_api/cancel", answer_late)
+    with page.expect_response("**/queue/join*"):
+        page.locator("#paint").click()
+    page.get_by_role("button", name="Paint this photo: Life").click()
+    while not late:
+        page.wait_for_timeout(SECONDS / 10)
+    page.wait_for_timeout(SECONDS / 2)
+    assert page.locator("#stop").is_visible() or page.locator(".comparison").is_visible()
+    painted(page)
+    assert download(page).suggested_filename == "life-monet.png"
+
+
 def test_it_hears_of_a_painting_that_is_begun_as_the_last_one_ends(open_page, photo, tmp_path):
     """The server has told of all there was, and ended the stream. On a slow connection the page asks for more before
     it knows that."""

@@ -142,7 +142,8 @@ const awaited = new Set(), given_up = new Set();  // names of calls that the ser
 let go_on = () => {};
 // Gradio cancels a call by the name that the server's answer gives it. Before that is there it asks for the end of
 // nothing, which is an error, and what the call brings covers what is chosen meanwhile. So this cancels when the name
-// is known, and leaves Gradio without an answer, for which it waits no more.
+// is known, and leaves Gradio without an answer, for which it waits no more. Nor does it wait for the server's word
+// that a call was cancelled: what is called meanwhile it would cancel, too, or take for what has ended.
 const ask = async (key, address, options) => {
     const call = {cancel: null};
     asked.set(key, call);
@@ -163,14 +164,16 @@ const cancel = (key, name, address, options) => {
             const body = JSON.stringify({...JSON.parse(options.body), event_id: name});
             cancel(key, name, address, {...options, body});
         };
-        return new Response("{}");
+    } else {
+        given_up.add(name);
+        send(address, options).catch(error => console.warn(error));
     }
-    given_up.add(name);
-    return send(address, options);
+    return new Response("{}");
 };
 // The server ends the stream of what its calls bring with the last of them. The page asks for another stream only when
 // it has heard that, and so never for what brings a call that it makes before. To the page the stream has no end here:
-// it goes on as soon as there is a call to hear of. What a call brings that was cancelled on its way is left out.
+// it goes on as soon as there is a call to hear of. What a call brings that was cancelled on its way is left out, and
+// to the page it ends as one does whose input was refused without a word, after which nothing more is called.
 const listen = async request => {
     const first = await send(request.clone());
     if (!first.ok) return first;
@@ -187,7 +190,7 @@ const listen = async request => {
                 if (told.msg === "close_stream") return;
                 if (over) awaited.delete(told.event_id);
                 if (!given_up.has(told.event_id)) page.enqueue(line + "\\n\\n");
-                else if (over) page.enqueue(`data: ${JSON.stringify({...told, output: {}, success: true})}\\n\\n`);
+                else if (over) page.enqueue(`data: ${JSON.stringify({...told, output: {error: []}})}\\n\\n`);
             }
         }
     };
