@@ -405,11 +405,14 @@ def _check_filters(tensors: Tensors) -> None:
     """Blurs are part of the layout; those in the file must be the ones that we compute."""
     for name, tensor in tensors.items():
         if name.endswith(".filt"):
-            taps = torch.tensor({3: [1.0, 2.0, 1.0], 4: [1.0, 3.0, 3.0, 1.0]}.get(tensor.shape[-1], [0.0]))
-            if tensor.ndim != 4 or tensor.shape[1] != 1 or tensor.shape[-1] != len(taps):
+            taps = {(1, 3, 3): [1.0, 2.0, 1.0], (1, 4, 4): [1.0, 3.0, 3.0, 1.0]}.get(tuple(tensor.shape[1:]))
+            if taps is None:
                 raise _Unlike(f"{name} is a blur of another size")
-            blur = taps[:, None] * taps / taps.sum() ** 2 * (4 if len(taps) == 4 else 1)
-            if not torch.allclose(tensor.float(), blur.expand(len(tensor), 1, *blur.shape), atol=1e-6):
+            row = torch.tensor(taps)
+            blur = row[:, None] * row / row.sum() ** 2 * (4 if len(row) == 4 else 1)
+            expected = blur.expand(len(tensor), 1, *blur.shape)
+            _check_tensor(name, tensor, expected)
+            if not torch.allclose(tensor.float(), expected, atol=1e-6):
                 raise _Unlike(f"{name} is another blur")
 
 

@@ -290,6 +290,11 @@ def test_another_blur_is_not_taken_for_ours(tmp_path):
     state = peers.resnet_state(blocks=2, antialias=True, antialias_up=True)
     state["model.7.filt"] = torch.full((16, 1, 3, 3), 1 / 9)
     fails(saved(tmp_path, state), "model.7.filt is another blur")
+    for shape in [(), (3,), (16, 1, 2, 3), (16, 2, 3, 3)]:
+        state["model.7.filt"] = torch.zeros(shape)
+        fails(saved(tmp_path, state), "model.7.filt is a blur of another size")
+    state["model.7.filt"] = torch.zeros(16, 1, 3, 3).to_sparse()
+    fails(saved(tmp_path, state), "model.7.filt is no plain tensor")
 
 
 def test_a_million_blocks_cost_nothing(tmp_path):

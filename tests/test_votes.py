@@ -105,7 +105,9 @@ def test_on_a_space_votes_go_to_a_data_set_and_come_back(tmp_path, hub, monkeypa
     assert [one.voter for one in again.votes()] == ["a", "b"]
     assert not again.add(vote()) and again.add(vote(voter="c"))
     again.close()
-    assert len([file for file in repo.files("main") if file.endswith(".jsonl")]) == 2, "nobody's file was replaced"
+    on_the_hub(tmp_path / "three").close()
+    files = [file for file in repo.files("main") if file.endswith(".jsonl")]
+    assert len(files) == 2, "nobody's file was replaced, and nobody leaves an empty one"
     monkeypatch.setenv("HF_TOKEN", ALICE)
     assert sorted(one.voter for one in read_votes("alice/votes")) == ["a", "b", "c"]
 
@@ -116,7 +118,9 @@ def test_what_a_kill_left_behind_goes_to_the_data_set_later(tmp_path, hub):
     killed.add(vote())
     killed._scheduler.stop()  # the process is gone before a commit
     on_the_hub(tmp_path).close()
-    assert [one.voter for one in on_the_hub(tmp_path / "new").votes()] == ["a"]
+    new = on_the_hub(tmp_path / "new")
+    assert [one.voter for one in new.votes()] == ["a"]
+    new.close()
 
 
 def test_what_was_said_before_and_elsewhere_goes_to_the_data_set_once(tmp_path, hub):
@@ -158,6 +162,22 @@ def test_a_studio_starts_where_its_hub_refuses(tmp_path, hub, monkeypatch, caplo
 def test_a_hub_that_refuses_is_one_sentence(tmp_path, hub):
     with pytest.raises(HubError):
         on_the_hub(tmp_path, "hf_nobody")
+
+
+def test_a_hub_that_is_gone_at_the_end_is_one_sentence_and_loses_nothing(tmp_path, hub):
+    store = on_the_hub(tmp_path / "one")
+    assert store.add(vote())
+    store._scheduler.trigger().result()
+    store.add(vote(voter="b"))
+    hub.clear()
+    with pytest.raises(HubError, match="alice/votes"):
+        store.close()
+    hub.add_user(ALICE, "alice")
+    again = on_the_hub(tmp_path / "one")
+    again.close()
+    elsewhere = on_the_hub(tmp_path / "two")
+    assert [one.voter for one in elsewhere.votes()] == ["a", "b"]
+    elsewhere.close()
 
 
 @pytest.mark.parametrize(

@@ -148,10 +148,17 @@ class VoteStore:
             return connection.execute(query, [voter]).fetchone()[0]
 
     def close(self) -> None:
-        """Bring to the Hub what is not there yet."""
+        """Bring to the Hub what is not there yet.
+
+        Raises:
+            HubError: It was not taken. It stays in the folder, and goes there when the folder's votes next follow.
+        """
         if self._scheduler is not None:
-            self._scheduler.trigger().result()
-            self._scheduler.stop()  # after it, nothing would be pushed
+            try:
+                with one_sentence(self._scheduler.repo_id):
+                    self._scheduler.trigger().result()
+            finally:
+                self._scheduler.stop()  # after it, nothing would be pushed
 
     def _insert(self, votes: Iterable[Vote]) -> int:
         names, marks = ", ".join(f'"{name}"' for name in FIELDS), ", ".join("?" * len(FIELDS))
@@ -207,7 +214,8 @@ class VoteStore:
             )
         known = {vote.id for vote in there}
         with self._scheduler.lock:  # afterwards, so that no vote that comes meanwhile is passed over
-            self._write([vote for vote in self.votes() if vote.id not in known])
+            if missing := [vote for vote in self.votes() if vote.id not in known]:
+                self._write(missing)
 
 
 def read_votes(source: str | os.PathLike, token: str | None = None) -> list[Vote]:
