@@ -30,8 +30,21 @@ def _leave_nothing_behind() -> None:
     shutil.rmtree(_HF_HOME, ignore_errors=True)
 
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 from huggingface_hub import constants  # noqa: E402
+
+# The same examples each time, and no example is too slow: whether a change breaks something must not hang on chance.
+# To look further: `--hypothesis-profile search`.
+for _profile in ("same", "search"):
+    hypothesis.settings.register_profile(
+        _profile,
+        derandomize=_profile == "same",
+        database=None,
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+    )
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture

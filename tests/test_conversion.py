@@ -10,7 +10,7 @@ from functools import partial
 import peers
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 from test_images import gradient
@@ -403,7 +403,7 @@ def test_what_an_option_says_is_not_assumed(tmp_path):
     assert not recognise(path, gan_loss="hinge").notes
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(st.data())
 def test_no_network_that_is_nearly_one_crashes_the_layouts(tmp_path, data):
     """Tensors left out, renamed, numbered otherwise, of another shape."""
@@ -441,7 +441,7 @@ def test_nested_dictionaries_end(tmp_path):
     fails(saved(tmp_path, content), "no known layout|no tensors")
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(st.data())
 def test_no_file_crashes_the_reader(tmp_path, data):
     """A checkpoint in which some bytes are others, or that ends early."""

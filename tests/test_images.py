@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
@@ -191,7 +191,6 @@ def test_large_files_are_refused_unread(monkeypatch, tmp_path):
         read_image(io.BytesIO(encoded(gradient())))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_no_bytes_crash_the_reader(data):
     for prefix in (b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"II*\x00", b"GIF89a", b"RIFF\x00\x00\x00\x00WEBP"):
@@ -201,7 +200,6 @@ def test_no_bytes_crash_the_reader(data):
             assert "\n" not in str(error)
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=12), st.integers(min_value=0))
 def test_no_damage_to_a_real_file_crashes_the_reader(noise, position):
     for kind in ("PNG", "JPEG", "WEBP", "TIFF", "GIF"):

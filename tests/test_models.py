@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from test_images import gradient
@@ -311,7 +311,7 @@ OFFSETS = st.lists(st.integers(-1, 2**62), max_size=3)
 ENTRIES = st.fixed_dictionaries({"dtype": KINDS, "shape": SIZES, "data_offsets": OFFSETS})
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(st.data())
 def test_no_weights_file_crashes_the_reader(tmp_path, data):
     """Bytes changed at random, a header that lies about what follows, or a file that ends early."""
@@ -341,7 +341,6 @@ def test_no_weights_file_crashes_the_reader(tmp_path, data):
         assert all(tensor.isfinite().all() for tensor in loaded.state_dict().values())
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text(max_size=8), max_size=4)
 )
