@@ -1,12 +1,14 @@
 """The terms on VGG16 features, which any method can add: Gram-matrix style, feature content, a discriminator."""
 
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from accelerate import Accelerator
 from torch import nn
+from tqdm import tqdm
 
 from hfstyle.data.streams import PictureStream, StyledStream
 from hfstyle.discriminators import FeatureDiscriminator
@@ -69,10 +71,9 @@ class FeatureTerms:
         self.network = VGG16Features(sorted(layers)).to(accelerator.device) if layers else None
         self.style: dict[str, torch.Tensor] = {}
         if self.lambda_gram and isinstance(stream, StyledStream):
-            styles = [self._mean_grams(functools.partial(stream.picture_of, n)) for n in range(stream.styles)]
-            self.style = {layer: torch.stack([grams[layer] for grams in styles]) for layer in STYLE_LAYERS}
+            self.style = self._mean_grams([functools.partial(stream.picture_of, n) for n in range(stream.styles)])
         elif self.lambda_gram:
-            self.style = self._mean_grams(stream.style)
+            self.style = {layer: grams[0] for layer, grams in self._mean_grams([stream.style]).items()}
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -131,11 +132,14 @@ class FeatureTerms:
         return self.network(diff_augment(pictures, self.diffaugment, noise), FeatureDiscriminator.LAYERS)
 
     @torch.no_grad()
-    def _mean_grams(self, painting: Callable[[int], torch.Tensor]) -> dict[str, torch.Tensor]:
-        """The mean Gram matrices of the first `REFERENCE_CROPS` paintings: layer name -> (channels, channels)."""
-        grams: dict[str, torch.Tensor] = {}
-        for n in range(REFERENCE_CROPS):
-            crop = painting(n).unsqueeze(0).to(self.accelerator.device)
+    def _mean_grams(self, styles: Sequence[Callable[[int], torch.Tensor]]) -> dict[str, torch.Tensor]:
+        """The mean Gram matrices of the first `REFERENCE_CROPS` paintings of each style: layer name -> (styles,
+        channels, channels)."""
+        grams = {layer: [0.0] * len(styles) for layer in STYLE_LAYERS}
+        crops = list(itertools.product(range(len(styles)), range(REFERENCE_CROPS)))
+        quiet = not self.accelerator.is_main_process
+        for style, n in tqdm(crops, "looking at paintings", leave=False, unit="crop", delay=1, disable=quiet):
+            crop = styles[style](n).unsqueeze(0).to(self.accelerator.device)
             for layer, value in self.network(crop, STYLE_LAYERS).items():
-                grams[layer] = grams.get(layer, 0) + gram_matrix(value)[0] / REFERENCE_CROPS
-        return grams
+                grams[layer][style] += gram_matrix(value)[0] / REFERENCE_CROPS
+        return {layer: torch.stack(values) for layer, values in grams.items()}
